@@ -1,0 +1,120 @@
+// Package models is the domain in plain Go: alerts, channels, deliveries, and the rules about them that need nothing but
+// their values. It never reads or writes anything and imports no other room of the project.
+package models
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Limits of an alert, in characters unless the name says otherwise.
+const (
+	MaxName         = 255    // of type, channel name, dedup key, rustbucket id and name
+	MaxMessage      = 10_000 // of message
+	MaxDetailsBytes = 64 << 10
+)
+
+// Alert is something that happened.
+type Alert struct {
+	ID          int64
+	Type        string
+	Severity    Severity
+	Message     string
+	Details     json.RawMessage // a JSON object, or nil
+	Rustbucket  *Rustbucket     // nil when the alert is about no machine
+	DedupKey    *string
+	Occurrences int
+	Notify      bool
+	CreatedAt   time.Time
+	ResolvedAt  *time.Time // nil while the alert is open
+	CreatedBy   int64      // id of the token that created it; 0 for the server itself and for ADMIN_TOKEN
+	Decisions   Decisions  // what was decided for every channel when it came in
+}
+
+// IsResolved reports whether somebody resolved the alert.
+func (a *Alert) IsResolved() bool { return a.ResolvedAt != nil }
+
+// Rustbucket is a machine that alerts are about.
+type Rustbucket struct {
+	ID   string
+	Name string
+}
+
+// NewAlert is an alert to be created. Valid says whether it may be.
+type NewAlert struct {
+	Type       string
+	Severity   Severity
+	Message    string
+	Details    json.RawMessage
+	Rustbucket *Rustbucket
+	DedupKey   *string
+	Notify     bool
+	CreatedBy  int64
+}
+
+// Valid returns an Error that names the field at fault, below the given path, or nil.
+func (a *NewAlert) Valid(path string) error {
+	if err := ValidText(path+".type", a.Type, MaxName); err != nil {
+		return err
+	}
+	if err := ValidText(path+".message", a.Message, MaxMessage); err != nil {
+		return err
+	}
+	if a.Rustbucket != nil {
+		if err := ValidText(path+".rustbucket.id", a.Rustbucket.ID, MaxName); err != nil {
+			return err
+		}
+		if err := ValidText(path+".rustbucket.name", a.Rustbucket.Name, MaxName); err != nil {
+			return err
+		}
+	}
+	if a.DedupKey != nil {
+		if err := ValidText(path+".dedupKey", *a.DedupKey, MaxName); err != nil {
+			return err
+		}
+	}
+	if len(a.Details) > MaxDetailsBytes {
+		return Invalid(path+".details", "is %d bytes of JSON; at most %d are kept", len(a.Details), MaxDetailsBytes)
+	}
+	// PostgreSQL's jsonb and text take no NUL, written \u0000 in JSON.
+	if strings.Contains(string(a.Details), `\u0000`) {
+		return Invalid(path+".details", "contains a NUL character (\\u0000): leave it out")
+	}
+	if !utf8.Valid(a.Details) {
+		return Invalid(path+".details", "is not valid UTF-8")
+	}
+	return nil
+}
+
+// ValidText returns an Error unless s is 1 to max characters of valid UTF-8, not only blanks, and without NUL.
+func ValidText(field, s string, max int) error {
+	switch {
+	case !utf8.ValidString(s):
+		return Invalid(field, "is not valid UTF-8")
+	case strings.ContainsRune(s, 0):
+		return Invalid(field, "contains a NUL character: leave it out")
+	case s == "":
+		return Invalid(field, "is empty: give 1 to %d characters", max)
+	case strings.TrimSpace(s) == "":
+		return Invalid(field, "has only blanks: give 1 to %d characters", max)
+	}
+	if n := utf8.RuneCountInString(s); n > max {
+		return Invalid(field, "has %d characters; at most %d are allowed", n, max)
+	}
+	return nil
+}
+
+// AlertFilter says which alerts are wanted. All given fields must match; the zero value matches every alert.
+type AlertFilter struct {
+	Types         []string
+	Severities    []Severity
+	MinSeverity   *Severity
+	IsResolved    *bool
+	RustbucketID  *string
+	CreatedAfter  *time.Time // this moment or later
+	CreatedBefore *time.Time // before this moment
+	Search        *string    // part of type or message, whatever the case
+	CreatedBy     *int64     // by this token; set by the server for a REPORTER, never by a caller
+}

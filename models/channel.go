@@ -1,0 +1,89 @@
+package models
+
+import (
+	"slices"
+	"time"
+)
+
+// Channel is somewhere that alerts are told.
+type Channel struct {
+	ID          int64
+	Name        string
+	Config      ChannelConfig // with its secrets in clear: show it as Config.Masked()
+	MinSeverity Severity
+	AlertTypes  []string // empty = all types
+	IsActive    bool
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	DeletedAt   *time.Time // nil unless it was deleted
+}
+
+// Type is the service that the channel speaks to.
+func (c *Channel) Type() ChannelType { return c.Config.Type() }
+
+// Valid returns an Error that names the field at fault, below the given path, or nil.
+func (c *Channel) Valid(path string) error {
+	if err := ValidText(path+".name", c.Name, MaxName); err != nil {
+		return err
+	}
+	for i, t := range c.AlertTypes {
+		field := pathIndex(path+".alertTypes", i)
+		if err := ValidText(field, t, MaxName); err != nil {
+			return err
+		}
+		if slices.Contains(c.AlertTypes[:i], t) {
+			return Invalid(field, "%q is named twice", t)
+		}
+	}
+	return c.Config.Valid(path + ".config")
+}
+
+// Decide says whether this channel is told about an alert of this type and severity, and why not.
+func (c *Channel) Decide(alertType string, severity Severity) RoutingReason {
+	switch {
+	case !c.IsActive || c.DeletedAt != nil:
+		return ChannelInactive
+	case severity < c.MinSeverity:
+		return BelowMinSeverity
+	case len(c.AlertTypes) > 0 && !slices.Contains(c.AlertTypes, alertType):
+		return TypeNotSelected
+	}
+	return Matched
+}
+
+// ChannelFilter says which channels are wanted. All given fields must match.
+type ChannelFilter struct {
+	Types    []ChannelType
+	IsActive *bool
+	Search   *string // part of the name, whatever the case
+}
+
+// RoutingDecision is what is decided for one channel about one alert.
+type RoutingDecision struct {
+	ChannelID int64
+	Reason    RoutingReason
+}
+
+// WillNotify reports whether the channel is told.
+func (d RoutingDecision) WillNotify() bool { return d.Reason == Matched }
+
+// Decisions is what is decided for every channel about one alert, in the order of the channels.
+type Decisions []RoutingDecision
+
+// Route decides for every channel whether it is told about the alert. duplicate says that an open alert with the same
+// dedup key is counted up instead.
+func Route(a *NewAlert, duplicate bool, channels []*Channel) Decisions {
+	decisions := make(Decisions, len(channels))
+	for i, c := range channels {
+		reason := NotifyFalse
+		switch {
+		case !a.Notify:
+		case duplicate:
+			reason = Duplicate
+		default:
+			reason = c.Decide(a.Type, a.Severity)
+		}
+		decisions[i] = RoutingDecision{ChannelID: c.ID, Reason: reason}
+	}
+	return decisions
+}

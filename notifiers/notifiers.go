@@ -1,0 +1,52 @@
+// Package notifiers tells alerts to the outside world: one Notifier for each channel type, one guarded HTTP client under
+// them all.
+//
+// It promises: one call of Send is at most one message to the other side; it returns when its context ends, whatever the
+// other side does; it says in an Outcome what became of the message and whether trying again makes sense; no secret of the
+// channel appears in an Outcome. It never retries, stores or logs: that is dispatch's business.
+package notifiers
+
+import (
+	"context"
+	"time"
+
+	"github.com/rustbucket/alerts/models"
+)
+
+// Notification is one alert to be told to one channel.
+type Notification struct {
+	// Key is the same in every attempt of one delivery and different for every other: "alert-12-channel-3". Services and
+	// receivers recognise a second copy by it (webhook-id, Message-ID).
+	Key    string
+	Alert  *models.Alert
+	Config models.ChannelConfig
+}
+
+// Notifier tells alerts to channels of one type.
+type Notifier interface {
+	// Send makes one attempt. The config in n is of the type that the notifier is registered for, and valid.
+	Send(ctx context.Context, n Notification) Outcome
+}
+
+// Result says whether a message arrived and what to do when it did not.
+type Result int
+
+// The results of an attempt.
+const (
+	Delivered     Result = iota // the other side took it
+	Retry                       // it may work later
+	Permanent                   // this message will never be taken
+	ChannelBroken               // nothing will be taken until somebody mends the channel's configuration
+)
+
+// Outcome is what became of one attempt.
+type Outcome struct {
+	Result     Result
+	RetryAfter time.Duration // with Retry: not sooner than this; 0 = the sender's schedule decides
+	StatusCode int           // HTTP status or SMTP reply code; 0 when there was none
+	Error      string        // why it failed, in words without secrets; empty when Delivered
+	Response   string        // the first models.MaxResponseBytes of the answer, valid UTF-8, without the channel's secrets
+}
+
+// Set has a Notifier for each channel type that is available.
+type Set map[models.ChannelType]Notifier
