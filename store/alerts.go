@@ -1,0 +1,365 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+
+	"github.com/rustbucket/alerts/models"
+)
+
+// Lease says who sends a delivery, and until when nobody else may.
+type Lease struct {
+	Holder string
+	Until  time.Time
+}
+
+// NewDelivery is a delivery to be created with its alert.
+type NewDelivery struct {
+	ChannelID int64
+	Leased    bool // the creator sends it at once; otherwise whoever has room does
+}
+
+// AlertInsert is an alert to be created and what was decided about it.
+type AlertInsert struct {
+	New        *models.NewAlert
+	Decisions  models.Decisions
+	Deliveries []NewDelivery // one for each channel that matched
+}
+
+// AlertResult is what became of an AlertInsert.
+type AlertResult struct {
+	Alert      *models.Alert
+	Deliveries []*models.Delivery // in the order of the insert's; none for a duplicate
+	Duplicate  bool               // an open alert with the same dedup key was counted up instead
+}
+
+// CreateAlerts stores alerts with their deliveries and events, all or none, and answers in the order of the batch.
+func (s *Store) CreateAlerts(ctx context.Context, batch []AlertInsert, lease Lease) ([]AlertResult, error) {
+	var results []AlertResult
+	err := s.inTx(ctx, "create alerts", func(tx bun.Tx) error {
+		results = make([]AlertResult, len(batch))
+		at := now()
+		if err := upsertRustbuckets(ctx, tx, batch, at); err != nil {
+			return err
+		}
+		events, err := insertKeyed(ctx, tx, batch, results, at)
+		if err != nil {
+			return err
+		}
+		if err := insertUnkeyed(ctx, tx, batch, results, at); err != nil {
+			return err
+		}
+		created := make([]eventRecord, 0, len(batch)+len(events))
+		for i := range results {
+			if !results[i].Duplicate {
+				created = append(created, alertEvent(models.AlertCreated, results[i].Alert, at))
+			}
+		}
+		if err := insertDeliveries(ctx, tx, batch, results, lease, at); err != nil {
+			return err
+		}
+		return s.appendEvents(ctx, tx, at, append(created, events...))
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.signalAppended()
+	return results, nil
+}
+
+// upsertRustbuckets registers the machines of a batch and keeps their names up to date; the last name in the batch counts.
+func upsertRustbuckets(ctx context.Context, tx bun.Tx, batch []AlertInsert, at time.Time) error {
+	byID := make(map[string]rustbucketRow)
+	for _, in := range batch {
+		if r := in.New.Rustbucket; r != nil {
+			byID[r.ID] = rustbucketRow{ID: r.ID, Name: r.Name, CreatedAt: at}
+		}
+	}
+	if len(byID) == 0 {
+		return nil
+	}
+	rows := make([]rustbucketRow, 0, len(byID))
+	for _, r := range byID {
+		rows = append(rows, r)
+	}
+	// In one order everywhere: two processes with the same machines then wait for each other instead of deadlocking.
+	slices.SortFunc(rows, func(a, b rustbucketRow) int { return cmp.Compare(a.ID, b.ID) })
+	_, err := tx.NewInsert().Model(&rows).
+		On("CONFLICT (id) DO UPDATE").Set("name = EXCLUDED.name").Where("r.name <> EXCLUDED.name").Exec(ctx)
+	return err
+}
+
+// insertKeyed stores the alerts that have a dedup key: the first of a key is created unless one is open, every other counts
+// up. It returns the events of what was counted up.
+func insertKeyed(ctx context.Context, tx bun.Tx, batch []AlertInsert, results []AlertResult, at time.Time) ([]eventRecord, error) {
+	calls := make(map[string][]int) // dedup key -> places in the batch
+	for i, in := range batch {
+		if in.New.DedupKey != nil {
+			calls[*in.New.DedupKey] = append(calls[*in.New.DedupKey], i)
+		}
+	}
+	if len(calls) == 0 {
+		return nil, nil
+	}
+	rows := make([]*alertRow, 0, len(calls))
+	for _, places := range calls {
+		first := batch[places[0]]
+		row, err := newAlertRow(first.New, first.Decisions, len(places), at)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+	}
+	slices.SortFunc(rows, func(a, b *alertRow) int { return cmp.Compare(*a.DedupKey, *b.DedupKey) })
+	var stored []struct {
+		ID          int64
+		DedupKey    string
+		Occurrences int
+	}
+	err := tx.NewInsert().Model(&rows).
+		On("CONFLICT (dedup_key) WHERE dedup_key IS NOT NULL AND resolved_at IS NULL DO UPDATE").
+		Set("occurrences = a.occurrences + EXCLUDED.occurrences").
+		Returning("id, dedup_key, occurrences").Scan(ctx, &stored)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]int64, len(stored))
+	for i, r := range stored {
+		ids[i] = r.ID
+	}
+	alerts, err := alertsByID(ctx, tx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var events []eventRecord
+	for _, r := range stored {
+		places, alert := calls[r.DedupKey], alerts[r.ID]
+		wasOpen := r.Occurrences > len(places)
+		for n, place := range places {
+			results[place] = AlertResult{Alert: alert, Duplicate: wasOpen || n > 0}
+		}
+		if wasOpen || len(places) > 1 {
+			events = append(events, alertEvent(models.AlertUpdated, alert, at))
+		}
+	}
+	return events, nil
+}
+
+// insertUnkeyed stores the other alerts. Rows come back in the order of the values on both databases.
+func insertUnkeyed(ctx context.Context, tx bun.Tx, batch []AlertInsert, results []AlertResult, at time.Time) error {
+	rows := make([]*alertRow, 0, len(batch))
+	places := make([]int, 0, len(batch))
+	for i, in := range batch {
+		if in.New.DedupKey != nil {
+			continue
+		}
+		row, err := newAlertRow(in.New, in.Decisions, 1, at)
+		if err != nil {
+			return err
+		}
+		rows, places = append(rows, row), append(places, i)
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	if _, err := tx.NewInsert().Model(&rows).Returning("id").Exec(ctx); err != nil {
+		return err
+	}
+	for i, row := range rows {
+		in := batch[places[i]]
+		alert := &models.Alert{
+			ID: row.ID, Type: in.New.Type, Severity: in.New.Severity, Message: in.New.Message, Details: in.New.Details,
+			Rustbucket: in.New.Rustbucket, Occurrences: 1, Notify: in.New.Notify, CreatedAt: at,
+			CreatedBy: in.New.CreatedBy, Decisions: in.Decisions,
+		}
+		results[places[i]] = AlertResult{Alert: alert}
+	}
+	return nil
+}
+
+func insertDeliveries(ctx context.Context, tx bun.Tx, batch []AlertInsert, results []AlertResult, lease Lease, at time.Time) error {
+	var rows []*deliveryRow
+	for i, in := range batch {
+		if results[i].Duplicate {
+			continue
+		}
+		for _, d := range in.Deliveries {
+			row := &deliveryRow{
+				AlertID: results[i].Alert.ID, ChannelID: d.ChannelID, Status: models.Pending, NextAttemptAt: &at, CreatedAt: at,
+			}
+			if d.Leased {
+				row.LeasedBy, row.LeaseUntil = &lease.Holder, &lease.Until
+			}
+			rows = append(rows, row)
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	if _, err := tx.NewInsert().Model(&rows).Returning("id").Exec(ctx); err != nil {
+		return err
+	}
+	for i, in := range batch {
+		if results[i].Duplicate {
+			continue
+		}
+		n := len(in.Deliveries)
+		results[i].Deliveries = make([]*models.Delivery, n)
+		for j, row := range rows[:n] {
+			results[i].Deliveries[j] = row.model()
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// ResolveAlert marks an alert as resolved. One that is resolved already stays as it is.
+func (s *Store) ResolveAlert(ctx context.Context, id int64) (*models.Alert, error) {
+	var alert *models.Alert
+	err := s.inTx(ctx, "resolve alert", func(tx bun.Tx) error {
+		at := now()
+		res, err := tx.NewRaw("UPDATE alerts SET resolved_at = ? WHERE id = ? AND resolved_at IS NULL", at, id).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		alerts, err := alertsByID(ctx, tx, []int64{id})
+		if err != nil {
+			return err
+		}
+		if alert = alerts[id]; alert == nil {
+			return models.Missing("alert", id)
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		return s.appendEvents(ctx, tx, at, []eventRecord{alertEvent(models.AlertUpdated, alert, at)})
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.signalAppended()
+	return alert, nil
+}
+
+// Alert gives one alert, or NOT_FOUND.
+func (s *Store) Alert(ctx context.Context, id int64) (*models.Alert, error) {
+	alerts, err := s.AlertsByID(ctx, []int64{id})
+	if err != nil {
+		return nil, err
+	}
+	if alerts[id] == nil {
+		return nil, models.Missing("alert", id)
+	}
+	return alerts[id], nil
+}
+
+// AlertsByID gives the alerts that exist among ids.
+func (s *Store) AlertsByID(ctx context.Context, ids []int64) (map[int64]*models.Alert, error) {
+	alerts, err := alertsByID(ctx, s.read, ids)
+	return alerts, s.explain("read alerts", err)
+}
+
+func alertsByID(ctx context.Context, db bun.IDB, ids []int64) (map[int64]*models.Alert, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var rows []*alertRow
+	if err := selectAlerts(db, &rows).Where("a.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
+		return nil, err
+	}
+	alerts := make(map[int64]*models.Alert, len(rows))
+	for _, r := range rows {
+		a, err := r.model()
+		if err != nil {
+			return nil, err
+		}
+		alerts[a.ID] = a
+	}
+	return alerts, nil
+}
+
+// Alerts gives up to limit alerts with an id below before (0 = all), newest first.
+func (s *Store) Alerts(ctx context.Context, f *models.AlertFilter, before int64, limit int) ([]*models.Alert, error) {
+	var rows []*alertRow
+	q := filterAlerts(selectAlerts(s.read, &rows), f).OrderExpr("a.id DESC").Limit(int64(limit))
+	if before > 0 {
+		q = q.Where("a.id < ?", before)
+	}
+	if err := q.Scan(ctx); err != nil {
+		return nil, s.explain("read alerts", err)
+	}
+	alerts := make([]*models.Alert, len(rows))
+	for i, r := range rows {
+		a, err := r.model()
+		if err != nil {
+			return nil, s.explain("read alerts", err)
+		}
+		alerts[i] = a
+	}
+	return alerts, nil
+}
+
+// CountAlerts says how many alerts match.
+func (s *Store) CountAlerts(ctx context.Context, f *models.AlertFilter) (int, error) {
+	n, err := filterAlerts(s.read.NewSelect().Model((*alertRow)(nil)), f).Count(ctx)
+	return int(n), s.explain("count alerts", err)
+}
+
+// OpenAlert reports whether an alert with this dedup key is open.
+func (s *Store) OpenAlert(ctx context.Context, dedupKey string) (bool, error) {
+	open, err := s.read.NewSelect().Model((*alertRow)(nil)).Where("dedup_key = ? AND resolved_at IS NULL", dedupKey).Exists(ctx)
+	return open, s.explain("look for an open alert", err)
+}
+
+func selectAlerts(db bun.IDB, rows *[]*alertRow) *bun.SelectQuery {
+	return db.NewSelect().Model(rows).ColumnExpr("a.*, r.name AS rustbucket_name").
+		Join("LEFT JOIN rustbuckets AS r ON r.id = a.rustbucket_id")
+}
+
+// filterAlerts says in SQL what models.AlertFilter.Match says in Go.
+func filterAlerts(q *bun.SelectQuery, f *models.AlertFilter) *bun.SelectQuery {
+	if f == nil {
+		return q
+	}
+	if len(f.Types) > 0 {
+		q = q.Where("a.type IN (?)", bun.List(f.Types))
+	}
+	if len(f.Severities) > 0 {
+		q = q.Where("a.severity IN (?)", bun.List(f.Severities))
+	}
+	if f.MinSeverity != nil {
+		q = q.Where("a.severity >= ?", *f.MinSeverity)
+	}
+	if f.IsResolved != nil {
+		q = q.Where("(a.resolved_at IS NOT NULL) = ?", *f.IsResolved)
+	}
+	if f.RustbucketID != nil {
+		q = q.Where("a.rustbucket_id = ?", *f.RustbucketID)
+	}
+	if f.CreatedAfter != nil {
+		q = q.Where("a.created_at >= ?", f.CreatedAfter.UTC())
+	}
+	if f.CreatedBefore != nil {
+		q = q.Where("a.created_at < ?", f.CreatedBefore.UTC())
+	}
+	if f.Search != nil {
+		q = q.Where("("+contains(q, "a.type")+" OR "+contains(q, "a.message")+")", *f.Search, *f.Search)
+	}
+	if f.CreatedBy != nil {
+		q = q.Where("a.created_by = ?", *f.CreatedBy)
+	}
+	return q
+}
+
+// contains is a condition with one argument: the column contains it, whatever the case of the letters.
+func contains(q *bun.SelectQuery, column string) string {
+	if q.Dialect().Name() == dialect.PG {
+		return "position(lower(?) in lower(" + column + ")) > 0"
+	}
+	return "instr(fold_case(" + column + "), fold_case(?)) > 0"
+}

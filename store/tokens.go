@@ -1,0 +1,96 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/rustbucket/alerts/models"
+)
+
+type tokenRow struct {
+	bun.BaseModel `bun:"table:tokens,alias:k"`
+
+	ID         int64 `bun:",pk,autoincrement"`
+	Name       string
+	Role       models.Role
+	Hash       []byte
+	CreatedAt  time.Time
+	ExpiresAt  *time.Time
+	RevokedAt  *time.Time
+	LastUsedAt *time.Time
+}
+
+func (r *tokenRow) model() *models.Token {
+	return &models.Token{
+		ID: r.ID, Name: r.Name, Role: r.Role, CreatedAt: r.CreatedAt.UTC(), ExpiresAt: utc(r.ExpiresAt),
+		RevokedAt: utc(r.RevokedAt), LastUsedAt: utc(r.LastUsedAt),
+	}
+}
+
+// CreateToken stores a token by its hash. CONFLICT when a token of that name is in use.
+func (s *Store) CreateToken(ctx context.Context, t *models.Token, hash []byte) error {
+	t.CreatedAt = now()
+	row := &tokenRow{Name: t.Name, Role: t.Role, Hash: hash, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt}
+	_, err := s.db.NewInsert().Model(row).Returning("id").Exec(ctx)
+	if isUnique(err) {
+		return models.Conflicting("name", "there is a token named %q already: choose another name, or revoke that one", t.Name)
+	}
+	t.ID = row.ID
+	return s.explain("create token", err)
+}
+
+// CreateFirstToken stores a token only if there is none at all, and reports whether it did.
+func (s *Store) CreateFirstToken(ctx context.Context, t *models.Token, hash []byte) (bool, error) {
+	res, err := s.db.NewRaw(`
+		INSERT INTO tokens (name, role, hash, created_at)
+		SELECT ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM tokens) ON CONFLICT DO NOTHING`,
+		t.Name, t.Role, hash, now()).Exec(ctx)
+	if err != nil {
+		return false, s.explain("create the first token", err)
+	}
+	n, err := res.RowsAffected()
+	return n > 0, s.explain("create the first token", err)
+}
+
+// TokenByHash gives the token with this hash, or nil when there is none. It may be revoked or expired.
+func (s *Store) TokenByHash(ctx context.Context, hash []byte) (*models.Token, error) {
+	row := new(tokenRow)
+	err := s.read.NewSelect().Model(row).Where("hash = ?", hash).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, s.explain("look up token", err)
+	}
+	return row.model(), nil
+}
+
+// Tokens gives all tokens, newest first.
+func (s *Store) Tokens(ctx context.Context) ([]*models.Token, error) {
+	var rows []*tokenRow
+	if err := s.read.NewSelect().Model(&rows).OrderExpr("id DESC").Scan(ctx); err != nil {
+		return nil, s.explain("list tokens", err)
+	}
+	tokens := make([]*models.Token, len(rows))
+	for i, r := range rows {
+		tokens[i] = r.model()
+	}
+	return tokens, nil
+}
+
+// RevokeToken ends the token of this name. NOT_FOUND when none is in use.
+func (s *Store) RevokeToken(ctx context.Context, name string) error {
+	res, err := s.db.NewRaw("UPDATE tokens SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL", now(), name).Exec(ctx)
+	if err != nil {
+		return s.explain("revoke token", err)
+	}
+	n, err := res.RowsAffected()
+	if err == nil && n == 0 {
+		return models.Missing("token named", name)
+	}
+	return s.explain("revoke token", err)
+}
