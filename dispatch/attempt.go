@@ -6,10 +6,15 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/rustbucket/alerts/models"
 	"github.com/rustbucket/alerts/notifiers"
 	"github.com/rustbucket/alerts/store"
 )
+
+// maxTests is how many channels one testChannels tests at a time.
+const maxTests = 16
 
 // attempt tells one channel once, or decides that it is not to be told any more, and says what that makes of the delivery.
 func (d *Dispatcher) attempt(j job) store.Outcome {
@@ -76,6 +81,21 @@ func (d *Dispatcher) Test(ctx context.Context, channel *models.Channel, config m
 		result.Message = "the test notification was taken"
 	}
 	return result
+}
+
+// TestAll tests several channels at once, a few at a time, and answers in their order.
+func (d *Dispatcher) TestAll(ctx context.Context, channels []*models.Channel) []*models.TestResult {
+	results := make([]*models.TestResult, len(channels))
+	var tests errgroup.Group
+	tests.SetLimit(maxTests)
+	for i, c := range channels {
+		tests.Go(func() error {
+			results[i] = d.Test(ctx, c, c.Config)
+			return nil
+		})
+	}
+	_ = tests.Wait() // a test that fails is a result
+	return results
 }
 
 // Available reports whether channels of this type can be told.

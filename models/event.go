@@ -56,3 +56,10 @@ func oneOf[T comparable](wanted []T, v T) bool { return len(wanted) == 0 || slic
 func containsFold(s, part string) bool {
 	return strings.Contains(strings.ToLower(s), strings.ToLower(part))
 }
+
+// Match reports whether the channel is wanted. A nil filter wants every channel.
+func (f *ChannelFilter) Match(c *Channel) bool {
+	return f == nil || oneOf(f.Types, c.Type()) &&
+		(f.IsActive == nil || *f.IsActive == c.IsActive) &&
+		(f.Search == nil || containsFold(c.Name, *f.Search))
+}

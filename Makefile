@@ -1,0 +1,26 @@
+# `make` lists what there is. ARGS go to the command behind the target: make test ARGS='./store -run Claim'.
+.PHONY: help run test generate lint fresh bench playground
+
+help:
+	@awk -F': *## ' '/^[a-z]+:.*##/ { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## start the server
+	@go run . $(ARGS)
+
+test: ## run all tests, after installing what they need (Debian, as root) or naming it
+	@scripts/test $(ARGS)
+
+generate: ## make the GraphQL code anew from schema.graphqls
+	@go tool gqlgen generate
+
+lint: ## gofmt, go vet, staticcheck
+	@scripts/lint
+
+fresh: ## fail when the generated code is not what the schema gives
+	@scripts/fresh
+
+bench: ## measure the whole way of an alert
+	@go run ./bench $(ARGS)
+
+playground: ## build the playground that is embedded into the server
+	@cd playground/web && npm ci --no-audit --no-fund && npm run build

@@ -1,0 +1,164 @@
+// Package access says who a caller is: it makes tokens, finds the viewer of a bearer token, and checks roles at the fields
+// marked @hasRole. It never stores or logs a token, only its SHA-256.
+package access
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
+	"hash/crc32"
+	"math/big"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/rustbucket/alerts/models"
+	"github.com/rustbucket/alerts/store"
+)
+
+// remember is how long a token that was found good is not looked up again; a revoked one is refused after this at the latest.
+const remember = 5 * time.Second
+
+// prefix marks our tokens, so that people and secret scanners recognise one.
+const prefix = "rba_"
+
+const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// NewToken makes a random token: the prefix, 32 characters with 190 bits of randomness, and 6 characters of their CRC-32,
+// so that a mistyped one is recognised without asking anybody.
+func NewToken() string {
+	var b strings.Builder
+	for range 32 {
+		n, _ := rand.Int(rand.Reader, big.NewInt(int64(len(base62)))) // the reader never fails
+		b.WriteByte(base62[n.Int64()])
+	}
+	return prefix + b.String() + checksum(b.String())
+}
+
+func checksum(random string) string {
+	n := crc32.ChecksumIEEE([]byte(random))
+	sum := make([]byte, 6)
+	for i := range sum {
+		sum[i] = base62[n%62]
+		n /= 62
+	}
+	return string(sum)
+}
+
+// Hash is what is kept of a token.
+func Hash(token string) []byte {
+	h := sha256.Sum256([]byte(token))
+	return h[:]
+}
+
+// Doorman finds out who a caller is.
+type Doorman struct {
+	store *store.Store
+	admin *[sha256.Size]byte // hash of ADMIN_TOKEN; nil when it is not set
+
+	mu    sync.Mutex
+	known map[[sha256.Size]byte]known
+}
+
+type known struct {
+	viewer *models.Viewer
+	until  time.Time
+}
+
+// NewDoorman knows the stored tokens and, unless it is empty, adminToken.
+func NewDoorman(s *store.Store, adminToken string) *Doorman {
+	d := &Doorman{store: s, known: make(map[[sha256.Size]byte]known)}
+	if adminToken != "" {
+		hash := sha256.Sum256([]byte(adminToken))
+		d.admin = &hash
+	}
+	return d
+}
+
+// FirstToken makes an admin token if the database has no token and ADMIN_TOKEN is not set, and gives it, or "".
+func (d *Doorman) FirstToken(ctx context.Context) (string, error) {
+	if d.admin != nil {
+		return "", nil
+	}
+	token := NewToken()
+	made, err := d.store.CreateFirstToken(ctx, &models.Token{Name: "admin", Role: models.Admin}, Hash(token))
+	if err != nil || !made {
+		return "", err
+	}
+	return token, nil
+}
+
+// Viewer finds who bears this Authorization value ("Bearer TOKEN"). Nil means nobody: the token is missing, unknown,
+// expired or revoked. An error means that it could not be found out.
+func (d *Doorman) Viewer(ctx context.Context, authorization string) (*models.Viewer, error) {
+	scheme, token, ok := strings.Cut(authorization, " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") {
+		return nil, nil
+	}
+	token = strings.TrimSpace(token)
+	hash := sha256.Sum256([]byte(token))
+	// Comparing hashes gives nothing away by its timing: whoever could use it would need the token to make the hash.
+	if d.admin != nil && hash == *d.admin {
+		return &models.Viewer{Name: "ADMIN_TOKEN", Role: models.Admin}, nil
+	}
+	if random, ok := strings.CutPrefix(token, prefix); !ok || len(random) != 38 || checksum(random[:32]) != random[32:] {
+		return nil, nil
+	}
+	now := time.Now()
+	d.mu.Lock()
+	k, ok := d.known[hash]
+	d.mu.Unlock()
+	if ok && now.Before(k.until) {
+		return k.viewer, nil
+	}
+	t, err := d.store.TokenByHash(ctx, hash[:])
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if t == nil || t.RevokedAt != nil || t.ExpiresAt != nil && !now.Before(*t.ExpiresAt) {
+		delete(d.known, hash)
+		return nil, nil
+	}
+	viewer := &models.Viewer{TokenID: t.ID, Name: t.Name, Role: t.Role}
+	until := now.Add(remember)
+	if t.ExpiresAt != nil && t.ExpiresAt.Before(until) {
+		until = *t.ExpiresAt
+	}
+	d.known[hash] = known{viewer, until}
+	return viewer, nil
+}
+
+type viewerKey struct{}
+
+// WithViewer notes who the caller is.
+func WithViewer(ctx context.Context, v *models.Viewer) context.Context {
+	return context.WithValue(ctx, viewerKey{}, v)
+}
+
+// ViewerFrom gives the caller, or nil when nobody was noted.
+func ViewerFrom(ctx context.Context) *models.Viewer {
+	v, _ := ctx.Value(viewerKey{}).(*models.Viewer)
+	return v
+}
+
+// HasRole is the directive @hasRole.
+func HasRole(ctx context.Context, _ any, next graphql.Resolver, anyOf []models.Role) (any, error) {
+	v := ViewerFrom(ctx)
+	if v.May(anyOf...) {
+		return next(ctx)
+	}
+	role := models.Role("none")
+	if v != nil {
+		role = v.Role
+	}
+	needed := make([]string, 0, len(anyOf)+1)
+	for _, r := range append(anyOf, models.Admin) {
+		needed = append(needed, string(r))
+	}
+	return nil, &models.Error{Code: models.Forbidden, Message: fmt.Sprintf("the token's role is %s; this needs %s", role, strings.Join(needed, " or "))}
+}

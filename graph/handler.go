@@ -1,0 +1,224 @@
+package graph
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/99designs/gqlgen/graphql/handler/transport"
+	"github.com/rs/cors"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/rustbucket/alerts/access"
+	"github.com/rustbucket/alerts/models"
+)
+
+const (
+	maxBodyBytes     = 1 << 20          // of a request, and of a message on a socket
+	maxQueries       = 1000             // parsed queries that are kept
+	initTimeout      = 10 * time.Second // for connection_init after a socket was opened
+	pingInterval     = 25 * time.Second // a socket that answers none for twice as long is dead
+	sseWriteTimeout  = 10 * time.Second // a reader that takes nothing for this long is cut off
+	unauthenticated  = models.ErrorCode("UNAUTHENTICATED")
+	methodNotAllowed = "GET is for queries: send a mutation by POST, a subscription over WebSocket or SSE"
+)
+
+// Options are the parts of the handler that are not resolvers.
+type Options struct {
+	Doorman        *access.Doorman
+	AllowedOrigins []string        // origins of browsers' pages beside our own
+	Draining       context.Context // done when the server stops: streams are closed so that their clients come back
+}
+
+// NewHandler serves the API over POST, GET, WebSocket and SSE.
+func NewHandler(r *Resolver, o Options) http.Handler {
+	srv := handler.New(NewExecutableSchema(Config{Resolvers: r, Directives: DirectiveRoot{HasRole: access.HasRole}}))
+	limit := int64(maxBodyBytes)
+	srv.AddTransport(transport.Websocket{
+		Implementation:        newSockets(func(req *http.Request) bool { return originAllowed(req, o.AllowedOrigins) }, o.Draining),
+		InitFunc:              greet(o.Doorman),
+		InitTimeout:           initTimeout,
+		KeepAlivePingInterval: pingInterval,
+		PingPongInterval:      pingInterval,
+		PayloadReadLimit:      &limit,
+	})
+	srv.AddTransport(transport.SSE{KeepAlivePingInterval: pingInterval})
+	srv.AddTransport(get{})
+	srv.AddTransport(transport.POST{})
+	srv.SetQueryCache(lru.New[*ast.QueryDocument](maxQueries))
+	srv.Use(extension.Introspection{})
+	srv.Use(&oneOf{})
+	srv.AroundResponses(r.loadPerResponse)
+	srv.AroundRootFields(r.loadPerRootField)
+	present := func(ctx context.Context, err error) *gqlerror.Error { return presentError(ctx, err, r.Log) }
+	srv.SetErrorPresenter(present)
+	srv.SetRecoverFunc(func(_ context.Context, p any) error {
+		r.Log.Error("a resolver panicked", "panic", p)
+		return errors.New("a resolver panicked")
+	})
+
+	front := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.Header.Get("Upgrade") != "" || wantsStream(req) {
+			ctx, cancel := context.WithCancel(req.Context())
+			defer cancel()
+			defer context.AfterFunc(o.Draining, cancel)()
+			req = req.WithContext(ctx)
+		}
+		if req.Header.Get("Upgrade") != "" {
+			srv.ServeHTTP(w, req) // the token comes in connection_init
+			return
+		}
+		viewer, err := o.Doorman.Viewer(req.Context(), req.Header.Get("Authorization"))
+		if err != nil {
+			refuse(w, http.StatusServiceUnavailable, present(req.Context(), err))
+			return
+		}
+		if viewer == nil {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			refuse(w, http.StatusUnauthorized, refusal(unauthenticated, "a valid token is needed: send the header Authorization: Bearer TOKEN"))
+			return
+		}
+		if req = checked(w, req); req == nil {
+			return
+		}
+		if wantsStream(req) {
+			w = &streamWriter{ResponseWriter: w, controller: http.NewResponseController(w)}
+		}
+		srv.ServeHTTP(w, req.WithContext(access.WithViewer(req.Context(), viewer)))
+	})
+	if len(o.AllowedOrigins) == 0 {
+		return front
+	}
+	return cors.New(cors.Options{
+		AllowedOrigins: o.AllowedOrigins, AllowedMethods: []string{http.MethodGet, http.MethodPost},
+		AllowedHeaders: []string{"Authorization", "Content-Type", "Accept"}, MaxAge: 600,
+	}).Handler(front)
+}
+
+// greet checks the token in connection_init.
+func greet(doorman *access.Doorman) transport.WebsocketInitFunc {
+	return func(ctx context.Context, payload transport.InitPayload) (context.Context, *transport.InitPayload, error) {
+		viewer, err := doorman.Viewer(ctx, payload.Authorization())
+		if err != nil || viewer == nil {
+			refused := transport.WithWebsocketCloseCode(transport.AppendCloseReason(ctx, "Forbidden"), closeForbidden)
+			return refused, nil, errors.New("a valid token is needed: send it as Authorization in the connection_init payload")
+		}
+		return access.WithViewer(ctx, viewer), nil, nil
+	}
+}
+
+// checked makes sure that a request is one that the transports can serve, and answers it itself when not.
+func checked(w http.ResponseWriter, r *http.Request) *http.Request {
+	switch r.Method {
+	case http.MethodGet:
+		return r
+	case http.MethodPost:
+	default:
+		w.Header().Set("Allow", "GET, POST")
+		refuse(w, http.StatusMethodNotAllowed, refusal(models.BadUserInput, "send a POST with a JSON body, or a query by GET"))
+		return nil
+	}
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		refuse(w, http.StatusUnsupportedMediaType, refusal(models.BadUserInput, "send JSON, with the header Content-Type: application/json"))
+		return nil
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		refuse(w, http.StatusRequestEntityTooLarge, refusal(models.BadUserInput, "the body is larger than 1 MB"))
+		return nil
+	case err != nil:
+		refuse(w, http.StatusBadRequest, refusal(models.BadUserInput, "the body could not be read"))
+		return nil
+	case bytes.HasPrefix(bytes.TrimSpace(body), []byte("[")):
+		refuse(w, http.StatusBadRequest, refusal(models.BadUserInput, "send one operation at a time: a JSON object, not an array"))
+		return nil
+	case !json.Valid(body):
+		refuse(w, http.StatusBadRequest, refusal(models.BadUserInput, "the body is not valid JSON"))
+		return nil
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return r
+}
+
+func refusal(code models.ErrorCode, message string) *gqlerror.Error {
+	return &gqlerror.Error{Message: message, Extensions: map[string]any{"code": string(code)}}
+}
+
+func refuse(w http.ResponseWriter, status int, err *gqlerror.Error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(&graphql.Response{Errors: gqlerror.List{err}})
+}
+
+// originAllowed reports whether a browser's page may open a socket: our own pages and those of the allowed origins may.
+// What sends no Origin is no browser.
+func originAllowed(r *http.Request, allowed []string) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" || slices.Contains(allowed, origin) {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && strings.EqualFold(u.Host, r.Host)
+}
+
+// get is gqlgen's transport, but that it answers 405, as HTTP has it, to what is no query.
+type get struct{ transport.GET }
+
+func (g get) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
+	g.GET.Do(&getWriter{ResponseWriter: w}, r, exec)
+}
+
+type getWriter struct {
+	http.ResponseWriter
+	refused bool
+}
+
+func (w *getWriter) WriteHeader(status int) {
+	if status == http.StatusNotAcceptable {
+		w.refused = true
+		w.Header().Set("Allow", "POST")
+		refuse(w.ResponseWriter, http.StatusMethodNotAllowed, refusal(models.BadUserInput, methodNotAllowed))
+		return
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *getWriter) Write(b []byte) (int, error) {
+	if w.refused {
+		return len(b), nil
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+func wantsStream(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept"), "text/event-stream")
+}
+
+// streamWriter holds every write of an event stream to a deadline.
+type streamWriter struct {
+	http.ResponseWriter
+	controller *http.ResponseController
+}
+
+func (w *streamWriter) Write(b []byte) (int, error) {
+	_ = w.controller.SetWriteDeadline(time.Now().Add(sseWriteTimeout))
+	return w.ResponseWriter.Write(b)
+}
+
+// Flush sends what was written. A reader that is gone shows in the request's context.
+func (w *streamWriter) Flush() { _ = w.controller.Flush() }

@@ -1,0 +1,98 @@
+package graph
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/rustbucket/alerts/access"
+	"github.com/rustbucket/alerts/models"
+)
+
+const maxAlertsPerCall = 1000
+
+// newAlert translates and checks an alert to be created.
+func newAlert(ctx context.Context, path string, in *CreateAlertInput) (*models.NewAlert, error) {
+	a := &models.NewAlert{
+		Type: in.Type, Severity: in.Severity, Message: in.Message, Details: in.Details, Rustbucket: in.Rustbucket,
+		DedupKey: in.DedupKey, Notify: in.Notify,
+	}
+	if v := access.ViewerFrom(ctx); v != nil {
+		a.CreatedBy = v.TokenID
+	}
+	return a, a.Valid(path)
+}
+
+func newAlerts(ctx context.Context, inputs []*CreateAlertInput) ([]*models.NewAlert, error) {
+	if len(inputs) == 0 || len(inputs) > maxAlertsPerCall {
+		return nil, models.Invalid("inputs", "has %d alerts: give 1 to %d at a time", len(inputs), maxAlertsPerCall)
+	}
+	alerts := make([]*models.NewAlert, len(inputs))
+	for i, in := range inputs {
+		var err error
+		if alerts[i], err = newAlert(ctx, "inputs."+strconv.Itoa(i), in); err != nil {
+			return nil, err
+		}
+	}
+	return alerts, nil
+}
+
+// config gives the one config that was given, if channels of its type are available.
+func (r *Resolver) config(path string, in *ChannelConfigInput) (models.ChannelConfig, error) {
+	var given []models.ChannelConfig
+	for _, c := range []struct {
+		config models.ChannelConfig
+		given  bool
+	}{
+		{in.Email, in.Email != nil}, {in.Slack, in.Slack != nil}, {in.Webhook, in.Webhook != nil},
+		{in.Pagerduty, in.Pagerduty != nil}, {in.Opsgenie, in.Opsgenie != nil}, {in.Teams, in.Teams != nil}, {in.Discord, in.Discord != nil},
+	} {
+		if c.given {
+			given = append(given, c.config)
+		}
+	}
+	if len(given) != 1 { // oneOf has refused it already, wherever it stood
+		return nil, models.Invalid(path, "needs exactly one of its fields")
+	}
+	if t := given[0].Type(); !r.Dispatcher.Available(t) {
+		return nil, models.Invalid(path, "channels of type %s are not available yet", t)
+	}
+	return given[0], nil
+}
+
+func (r *Resolver) newChannel(in *CreateChannelInput) (*models.Channel, error) {
+	config, err := r.config("input.config", in.Config)
+	if err != nil {
+		return nil, err
+	}
+	c := &models.Channel{
+		Name: in.Name, Config: config, MinSeverity: in.MinSeverity, AlertTypes: in.AlertTypes, IsActive: in.IsActive,
+	}
+	return c, c.Valid("input")
+}
+
+// apply changes a channel as the input says.
+func (r *Resolver) apply(in *UpdateChannelInput, c *models.Channel) error {
+	if in.Config != nil {
+		config, err := r.config("input.config", in.Config)
+		if err != nil {
+			return err
+		}
+		if config.Type() != c.Type() {
+			return models.Invalid("input.config", "is of type %s, but the channel is of type %s: create a new channel instead", config.Type(), c.Type())
+		}
+		c.Config = config.Unmask(c.Config)
+	}
+	if in.Name != nil {
+		c.Name = *in.Name
+	}
+	if in.MinSeverity != nil {
+		c.MinSeverity = *in.MinSeverity
+	}
+	if in.AlertTypes != nil {
+		c.AlertTypes = in.AlertTypes
+	}
+	if in.IsActive != nil {
+		c.IsActive = *in.IsActive
+	}
+	return c.Valid("input")
+}

@@ -1,0 +1,139 @@
+package graph
+
+import (
+	"context"
+	"encoding/base64"
+	"strconv"
+	"strings"
+
+	"github.com/rustbucket/alerts/access"
+	"github.com/rustbucket/alerts/models"
+)
+
+const maxPage = 500
+
+// AlertConnection is a page of alerts.
+type AlertConnection struct {
+	Edges    []*AlertEdge
+	Nodes    []*models.Alert
+	PageInfo *PageInfo
+	filter   *models.AlertFilter
+}
+
+// DeliveryConnection is a page of deliveries.
+type DeliveryConnection struct {
+	Edges    []*DeliveryEdge
+	Nodes    []*models.Delivery
+	PageInfo *PageInfo
+	filter   *models.DeliveryFilter
+}
+
+// What a cursor belongs to.
+const (
+	alertCursor    = "a"
+	deliveryCursor = "d"
+	feedCursor     = "f"
+)
+
+// cursor names a place in a list of this database; it means nothing in another list or database.
+func (r *Resolver) cursor(list string, n int64) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(list + ":" + r.Store.DatabaseID() + ":" + strconv.FormatInt(n, 10)))
+}
+
+// parseCursor gives the place, or BAD_USER_INPUT for a cursor from elsewhere.
+func (r *Resolver) parseCursor(list, cursor string) (int64, error) {
+	if b, err := base64.RawURLEncoding.DecodeString(cursor); err == nil {
+		if rest, ok := strings.CutPrefix(string(b), list+":"+r.Store.DatabaseID()+":"); ok {
+			if n, err := strconv.ParseInt(rest, 10, 64); err == nil && n >= 0 && strconv.FormatInt(n, 10) == rest {
+				return n, nil
+			}
+		}
+	}
+	return 0, models.Invalid("after", "is not a cursor of this list: hand back one that it gave you, or leave it out to begin anew")
+}
+
+// page says how many things to read from where; one more than asked for, to know whether there are more.
+func (r *Resolver) page(list string, first *int, after *string) (limit int, before int64, err error) {
+	limit = 50
+	if first != nil {
+		limit = *first
+	}
+	if limit < 0 || limit > maxPage {
+		return 0, 0, models.Invalid("first", "is %d: ask for 0 to %d at a time", limit, maxPage)
+	}
+	if after != nil {
+		if before, err = r.parseCursor(list, *after); err != nil {
+			return 0, 0, err
+		}
+	}
+	return limit, before, nil
+}
+
+// alertPage makes a page of what was read: up to limit alerts, and one more when there are more.
+func (r *Resolver) alertPage(ctx context.Context, alerts []*models.Alert, limit int, filter *models.AlertFilter) *AlertConnection {
+	nodes, info := r.cut(alertCursor, len(alerts), limit, func(i int) int64 { return alerts[i].ID })
+	page := &AlertConnection{Nodes: alerts[:nodes], Edges: make([]*AlertEdge, nodes), PageInfo: info, filter: filter}
+	l := r.loads(ctx)
+	for i, a := range page.Nodes {
+		page.Edges[i] = &AlertEdge{Cursor: r.cursor(alertCursor, a.ID), Node: a}
+		l.deliveries.expect(a.ID)
+	}
+	return page
+}
+
+// deliveryPage makes a page of what was read: up to limit deliveries, and one more when there are more.
+func (r *Resolver) deliveryPage(ctx context.Context, deliveries []*models.Delivery, limit int, filter *models.DeliveryFilter) *DeliveryConnection {
+	nodes, info := r.cut(deliveryCursor, len(deliveries), limit, func(i int) int64 { return deliveries[i].ID })
+	page := &DeliveryConnection{Nodes: deliveries[:nodes], Edges: make([]*DeliveryEdge, nodes), PageInfo: info, filter: filter}
+	for i, d := range page.Nodes {
+		page.Edges[i] = &DeliveryEdge{Cursor: r.cursor(deliveryCursor, d.ID), Node: d}
+	}
+	r.loads(ctx).expectOf(r, page.Nodes)
+	return page
+}
+
+// cut says how many of the things read are on the page, and where it ends.
+func (r *Resolver) cut(list string, read, limit int, id func(int) int64) (int, *PageInfo) {
+	info := &PageInfo{HasNextPage: read > limit}
+	n := min(read, limit)
+	if n > 0 {
+		end := r.cursor(list, id(n-1))
+		info.EndCursor = &end
+	}
+	return n, info
+}
+
+// ownAlerts narrows a filter to what the caller may see: a REPORTER sees what it created.
+func ownAlerts(ctx context.Context, f *models.AlertFilter) *models.AlertFilter {
+	v := access.ViewerFrom(ctx)
+	if v == nil || v.Role != models.Reporter {
+		return f
+	}
+	own := models.AlertFilter{}
+	if f != nil {
+		own = *f
+	}
+	own.CreatedBy = &v.TokenID
+	return &own
+}
+
+// channelsToTest gives the channels of these ids, or all active ones when ids is nil.
+func (r *Resolver) channelsToTest(ids []int64) ([]*models.Channel, error) {
+	var channels []*models.Channel
+	if ids == nil {
+		for _, c := range r.Directory.All() {
+			if c.IsActive {
+				channels = append(channels, c)
+			}
+		}
+		return channels, nil
+	}
+	for _, id := range ids {
+		c := r.Directory.Get(id)
+		if c == nil {
+			return nil, models.Missing("channel", id)
+		}
+		channels = append(channels, c)
+	}
+	return channels, nil
+}

@@ -1,0 +1,328 @@
+// Rustbucket Alerts is a GraphQL API server that takes alerts, tells every notification channel that matches, and streams
+// what becomes of each. This file wires the rooms together, starts them in order and stops them in the opposite order;
+// commands.go has the other commands.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/rustbucket/alerts/access"
+	"github.com/rustbucket/alerts/dispatch"
+	"github.com/rustbucket/alerts/feed"
+	"github.com/rustbucket/alerts/graph"
+	"github.com/rustbucket/alerts/notifiers"
+	"github.com/rustbucket/alerts/playground"
+	"github.com/rustbucket/alerts/seal"
+	"github.com/rustbucket/alerts/store"
+)
+
+// version is set when a release is built (-ldflags "-X main.version=…").
+var version = "dev"
+
+// How long the parts of a graceful stop may take, beside the sends in flight, which have their own deadline.
+const (
+	stopRequests = 10 * time.Second
+	stopStreams  = 3 * time.Second
+)
+
+// serve runs the server until it is told to stop.
+func serve(c config) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	listener, err := net.Listen("tcp", string(c.ListenAddr))
+	if err != nil {
+		return fmt.Errorf("LISTEN_ADDR=%s cannot be listened on: %w", c.ListenAddr, err)
+	}
+	log := newLogger(c)
+	web := newFront(log)
+	httpServer := &http.Server{
+		Handler: web, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	served := make(chan error, 1)
+	go func() { served <- httpServer.Serve(listener) }()
+	defer httpServer.Close()
+
+	s, err := openStore(ctx, c, log, true)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	applied, err := s.Migrate(ctx)
+	if err != nil {
+		return err
+	}
+	doorman := access.NewDoorman(s, string(c.AdminToken))
+	firstToken, err := doorman.FirstToken(ctx)
+	if err != nil {
+		return err
+	}
+	if !s.Shared() { // what was leased is nobody's: the process that held it is gone
+		if _, err := s.ReleaseAll(ctx); err != nil {
+			return err
+		}
+	}
+	running, err := startRooms(ctx, c, s, doorman, log)
+	if err != nil {
+		return err
+	}
+	web.open(running.api, s.Ping)
+	greet(listener.Addr(), c, firstToken, applied)
+
+	select {
+	case err = <-served:
+		err = fmt.Errorf("serving HTTP: %w", err)
+	case <-ctx.Done():
+		stop() // a second signal ends the process at once
+		log.Info("stopping: sends in flight finish, everything else is handed over")
+	}
+	web.drain()
+	running.streams.end()
+	deadline, cancel := context.WithTimeout(context.Background(), stopRequests)
+	defer cancel()
+	if e := httpServer.Shutdown(deadline); e != nil {
+		log.Warn("some requests did not end in time", "error", e)
+	}
+	web.waitForStreams(stopStreams)
+	running.stop()
+	log.Info("stopped")
+	return err
+}
+
+// rooms are the parts of the server that run.
+type rooms struct {
+	api     http.Handler
+	streams part // ends first: its clients come back elsewhere, or when the server is up again
+	intake  part // ends when every accepted call is answered
+	sender  part // ends when what was in flight is recorded
+	rest    part
+}
+
+// part is something that runs until it is ended.
+type part struct {
+	ctx  context.Context
+	end  context.CancelFunc
+	runs *sync.WaitGroup
+}
+
+func newPart() part {
+	ctx, end := context.WithCancel(context.Background())
+	return part{ctx, end, new(sync.WaitGroup)}
+}
+
+func (p part) run(f func(ctx context.Context)) { p.runs.Go(func() { f(p.ctx) }) }
+
+func (p part) stop() { p.end(); p.runs.Wait() }
+
+// startRooms wires the rooms together and sets them going.
+func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.Doorman, log *slog.Logger) (*rooms, error) {
+	directory := dispatch.NewDirectory(s, log)
+	if err := directory.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	dispatcher, err := newDispatcher(c, s, directory, log)
+	if err != nil {
+		return nil, err
+	}
+	intake := dispatch.NewIntake(s, directory, dispatcher)
+	events := feed.New(s, log)
+	r := &rooms{streams: newPart(), intake: newPart(), sender: newPart(), rest: newPart()}
+	r.rest.run(directory.Run)
+	r.rest.run(events.Run)
+	r.rest.run(func(ctx context.Context) {
+		s.Listen(ctx, func(topic string) {
+			switch topic {
+			case store.TopicFeed:
+				events.Placed()
+			case store.TopicChannels:
+				directory.Changed()
+			}
+		})
+	})
+	r.sender.run(dispatcher.Run)
+	r.intake.run(func(ctx context.Context) { intake.Run(context.WithoutCancel(ctx), ctx.Done()) })
+	r.api = graph.NewHandler(
+		&graph.Resolver{Store: s, Directory: directory, Intake: intake, Dispatcher: dispatcher, Feed: events, Log: log},
+		graph.Options{Doorman: doorman, AllowedOrigins: c.AllowedOrigins, Draining: r.streams.ctx},
+	)
+	return r, nil
+}
+
+func (r *rooms) stop() {
+	r.streams.stop()
+	r.intake.stop()
+	r.sender.stop()
+	r.rest.stop()
+}
+
+func newDispatcher(c config, s *store.Store, directory *dispatch.Directory, log *slog.Logger) (*dispatch.Dispatcher, error) {
+	egress, err := notifiers.ParseEgress(c.EgressAllow.String())
+	if err != nil {
+		return nil, fmt.Errorf("EGRESS_ALLOW: %w", err)
+	}
+	set := notifiers.NewSet(notifiers.Settings{Version: version, Egress: egress, Mail: c.mail()})
+	return dispatch.NewDispatcher(s, directory, set, time.Duration(c.DeliveryTimeout), log), nil
+}
+
+// openStore opens the database and the key to its secrets.
+func openStore(ctx context.Context, c config, log *slog.Logger, alone bool) (*store.Store, error) {
+	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("DATA_DIR=%s cannot be made: %w", c.DataDir, err)
+	}
+	key := []byte(c.SecretKey)
+	if key == nil {
+		var err error
+		if key, err = seal.LoadOrCreateKeyFile(filepath.Join(c.DataDir, "secret.key")); err != nil {
+			return nil, err
+		}
+	}
+	keyring, err := seal.New(key)
+	if err != nil {
+		return nil, err
+	}
+	url := string(c.DatabaseURL)
+	if path := c.sqlitePath(); path != "" {
+		url = "sqlite:" + path
+	}
+	return store.Open(ctx, store.Options{URL: url, Keyring: keyring, Log: log, Alone: alone})
+}
+
+// greet says on standard output where the server is found. The first token goes nowhere else.
+func greet(addr net.Addr, c config, firstToken string, applied []string) {
+	host := addr.String()
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		host = net.JoinHostPort("localhost", fmt.Sprint(tcp.Port))
+	}
+	fmt.Printf("Rustbucket Alerts %s is ready\n", version)
+	fmt.Printf("  playground   http://%s/\n", host)
+	fmt.Printf("  API          http://%s/graphql and ws://%s/graphql\n", host, host)
+	database := "PostgreSQL"
+	if path := c.sqlitePath(); path != "" {
+		database = "SQLite at " + path
+	}
+	if len(applied) > 0 {
+		database += fmt.Sprintf(" (%d migrations applied)", len(applied))
+	}
+	fmt.Printf("  database     %s\n", database)
+	if firstToken != "" {
+		fmt.Printf("  admin token  %s   (shown this once: keep it)\n", firstToken)
+	}
+}
+
+func newLogger(c config) *slog.Logger {
+	options := &slog.HandlerOptions{Level: slog.Level(c.LogLevel)}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}
+
+// front answers for the server from its first moment to its last: before the rooms are ready and while they are closing it
+// says so.
+type front struct {
+	mux     *http.ServeMux
+	state   atomic.Pointer[state]
+	streams sync.WaitGroup // requests to the API, sockets included, which http.Server does not wait for
+}
+
+type state struct {
+	api  http.Handler
+	ping func(context.Context) error
+	not  string // why not ready; empty when ready
+}
+
+func newFront(*slog.Logger) *front {
+	f := &front{mux: http.NewServeMux()}
+	f.state.Store(&state{not: "starting"})
+	page := playground.Handler()
+	f.mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	f.mux.HandleFunc("/readyz", f.ready)
+	f.mux.HandleFunc("/graphql", f.graphql)
+	f.mux.Handle("/", page)
+	return f
+}
+
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) { f.mux.ServeHTTP(w, r) }
+
+// open lets callers in.
+func (f *front) open(api http.Handler, ping func(context.Context) error) {
+	f.state.Store(&state{api: api, ping: ping})
+}
+
+// drain makes load balancers send callers elsewhere; who comes all the same is still served.
+func (f *front) drain() {
+	now := *f.state.Load()
+	now.not = "stopping"
+	f.state.Store(&now)
+}
+
+func (f *front) ready(w http.ResponseWriter, r *http.Request) {
+	now := f.state.Load()
+	why := now.not
+	if why == "" {
+		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+		defer cancel()
+		if err := now.ping(ctx); err != nil {
+			why = "the database does not answer"
+		}
+	}
+	if why != "" {
+		http.Error(w, "not ready: "+why, http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}
+
+func (f *front) graphql(w http.ResponseWriter, r *http.Request) {
+	now := f.state.Load()
+	if now.api == nil {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "not ready: "+now.not, http.StatusServiceUnavailable)
+		return
+	}
+	f.streams.Add(1)
+	defer f.streams.Done()
+	now.api.ServeHTTP(w, r)
+}
+
+func (f *front) waitForStreams(atMost time.Duration) {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		f.streams.Wait()
+	}()
+	select {
+	case <-ended:
+	case <-time.After(atMost):
+	}
+}
+
+// mail gives the settings of outgoing mail.
+func (c config) mail() notifiers.MailSettings {
+	return notifiers.MailSettings{
+		Host: string(c.EmailHost), Port: int(c.EmailPort), UseTLS: bool(c.EmailUseTLS), UseSSL: bool(c.EmailUseSSL),
+		User: c.EmailHostUser, Password: string(c.EmailHostPassword), Timeout: time.Duration(c.EmailTimeout),
+		From: c.DefaultFromEmail.String(),
+	}
+}
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		if !errors.Is(err, errTold) {
+			fmt.Fprintln(os.Stderr, "rustbucket-alerts: "+oneLine(err.Error()))
+		}
+		os.Exit(1)
+	}
+}
