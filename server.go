@@ -46,7 +46,7 @@ func serve(c config) error {
 		return fmt.Errorf("LISTEN_ADDR=%s cannot be listened on: %w", c.ListenAddr, err)
 	}
 	log := newLogger(c)
-	web := newFront(log)
+	web := newFront()
 	httpServer := &http.Server{
 		Handler: web, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
@@ -243,7 +243,7 @@ type state struct {
 	not  string // why not ready; empty when ready
 }
 
-func newFront(*slog.Logger) *front {
+func newFront() *front {
 	f := &front{mux: http.NewServeMux()}
 	f.state.Store(&state{not: "starting"})
 	page := playground.Handler()

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler"
@@ -146,6 +147,9 @@ func checked(w http.ResponseWriter, r *http.Request) *http.Request {
 		return nil
 	case bytes.HasPrefix(bytes.TrimSpace(body), []byte("[")):
 		refuse(w, http.StatusBadRequest, refusal(models.BadUserInput, "send one operation at a time: a JSON object, not an array"))
+		return nil
+	case !utf8.Valid(body):
+		refuse(w, http.StatusBadRequest, refusal(models.BadUserInput, "the body is not valid UTF-8"))
 		return nil
 	case !json.Valid(body):
 		refuse(w, http.StatusBadRequest, refusal(models.BadUserInput, "the body is not valid JSON"))

@@ -2,18 +2,17 @@ package graph
 
 import (
 	"context"
-	"strconv"
+	"fmt"
+	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/errcode"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
-
-	"github.com/rustbucket/alerts/models"
 )
 
-// oneOf makes sure that an input marked @oneOf has exactly one key, and that it is not null. The library checks neither
-// literals nor variables: here stands the one check for both.
+// oneOf makes sure that an input marked @oneOf has exactly one key, and that it is not null, when it comes in a variable.
+// The library checks literals and lets variables through with two keys or none.
 // https://spec.graphql.org/September2025/#sec-OneOf-Input-Objects
 type oneOf struct {
 	schema *ast.Schema
@@ -59,66 +58,7 @@ func (o *oneOf) MutateOperationContext(_ context.Context, oc *graphql.OperationC
 			}
 		}
 	}
-	return o.selections(oc.Operation.SelectionSet, oc.Variables)
-}
-
-func (o *oneOf) selections(set ast.SelectionSet, vars map[string]any) *gqlerror.Error {
-	for _, s := range set {
-		switch s := s.(type) {
-		case *ast.Field:
-			for _, a := range s.Arguments {
-				if err := o.literal(a.Value, a.Name, vars); err != nil {
-					return err
-				}
-			}
-			if err := o.selections(s.SelectionSet, vars); err != nil {
-				return err
-			}
-		case *ast.InlineFragment:
-			if err := o.selections(s.SelectionSet, vars); err != nil {
-				return err
-			}
-		case *ast.FragmentSpread:
-			if s.Definition != nil {
-				if err := o.selections(s.Definition.SelectionSet, vars); err != nil {
-					return err
-				}
-			}
-		}
-	}
 	return nil
-}
-
-// literal checks what stands in the document itself.
-func (o *oneOf) literal(v *ast.Value, path string, vars map[string]any) *gqlerror.Error {
-	if v.Kind == ast.Variable || v.Kind != ast.ListValue && (v.Definition == nil || !o.inside[v.Definition.Name]) {
-		return nil
-	}
-	for i, child := range v.Children {
-		name := child.Name
-		if v.Kind == ast.ListValue {
-			name = strconv.Itoa(i)
-		}
-		if err := o.literal(child.Value, path+"."+name, vars); err != nil {
-			return err
-		}
-	}
-	if v.Kind != ast.ObjectValue || !isOneOf(v.Definition) {
-		return nil
-	}
-	null := false
-	for _, child := range v.Children {
-		null = null || child.Value.Kind == ast.NullValue
-		if child.Value.Kind == ast.Variable && vars[child.Value.Raw] == nil {
-			return badUserInput(path, v.Definition, 0)
-		}
-	}
-	if len(v.Children) == 1 && !null {
-		return nil
-	}
-	err := gqlerror.ErrorPosf(v.Position, "%s: %s", path, needsOne(v.Definition, len(v.Children)))
-	errcode.Set(err, errcode.ValidationFailed)
-	return err
 }
 
 // value checks what came in a variable.
@@ -162,16 +102,9 @@ func (o *oneOf) value(t *ast.Type, v any, path ast.Path) *gqlerror.Error {
 func isOneOf(def *ast.Definition) bool { return def.Directives.ForName("oneOf") != nil }
 
 func needsOne(def *ast.Definition, given int) string {
-	names := ""
+	names := make([]string, len(def.Fields))
 	for i, f := range def.Fields {
-		if i > 0 {
-			names += ", "
-		}
-		names += f.Name
+		names[i] = f.Name
 	}
-	return "give exactly one of " + names + ", and not null; " + strconv.Itoa(given) + " given"
-}
-
-func badUserInput(path string, def *ast.Definition, given int) *gqlerror.Error {
-	return &gqlerror.Error{Message: path + ": " + needsOne(def, given), Extensions: map[string]any{"code": string(models.BadUserInput), "field": path}}
+	return fmt.Sprintf("give exactly one of %s, and not null; %d given", strings.Join(names, ", "), given)
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"github.com/gorilla/websocket"
@@ -86,7 +87,11 @@ func (s *socket) NextReader() (int, io.Reader, error) {
 	if err != nil {
 		return kind, nil, err
 	}
-	if code, reason := s.breach(message); code != 0 {
+	code, reason := s.breach(message)
+	if !utf8.Valid(message) {
+		code, reason = websocket.CloseInvalidFramePayloadData, "Invalid UTF-8"
+	}
+	if code != 0 {
 		_ = s.WriteClose(code, reason)
 		_ = s.Close()
 		return kind, nil, transport.ErrWebsocketClosed

@@ -1,0 +1,59 @@
+package notifiers
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func TestRedactor(t *testing.T) {
+	r := urlSecrets("https://us%20er:p%40ss@example.com:8443/hooks/T000AAAA/a%2Fbcd?sig=s%2Bgn&x=1#frag")
+	r.addHeader("Bearer abcdef")
+	r = r.sorted()
+	for text, want := range map[string]string{
+		"nothing of it at example.com:8443":   "nothing of it at example.com:8443",
+		"POST /hooks/T000AAAA/a%2Fbcd failed": "POST **** failed",
+		`"\/hooks\/T000AAAA"`:                 `"\/****\/****"`,
+		"a/bcd and s+gn":                      "**** and ****",
+		"Bearer abcdef, abcdef, bearer":       "****, ****, bearer",
+		"user us er, p@ss":                    "user ****, ****",
+		"x=1":                                 "x=1",
+	} {
+		if got := r.redact(text, false); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{"see T000AA": "see ", "see Bearer abc": "see ", "see abcde": "see ", "see 1": "see 1"} {
+		if got := r.redact(text, true); got != want {
+			t.Errorf("%q, cut, became %q, want %q", text, got, want)
+		}
+	}
+}
+
+func FuzzClean(f *testing.F) {
+	f.Add("abc\x00\xff secret", true)
+	f.Fuzz(func(t *testing.T, text string, cut bool) {
+		got := clean(text, cut, redactor{"secret", "ret"})
+		if !utf8.ValidString(got) || strings.ContainsRune(got, 0) || strings.Contains(got, "secret") {
+			t.Errorf("%q became %q", text, got)
+		}
+	})
+}
+
+func TestCuts(t *testing.T) {
+	if got := cutBytes("aé😀", 3); got != "aé" {
+		t.Errorf("cutBytes: %q", got)
+	}
+	if got := cutBytes("aé😀", 6); got != "aé" {
+		t.Errorf("cutBytes: %q", got)
+	}
+	if got := cutRunes("é😀bc", 3); got != "é😀…" {
+		t.Errorf("cutRunes: %q", got)
+	}
+	if got := firstWords("one two\r\n\tthree four", 13); got != "one two…" {
+		t.Errorf("firstWords: %q", got)
+	}
+	if got := firstWords(" one\x00two ", 13); got != "one two" {
+		t.Errorf("firstWords: %q", got)
+	}
+}

@@ -1,0 +1,154 @@
+package notifiers
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	slackapi "github.com/slack-go/slack"
+
+	"github.com/rustbucket/alerts/models"
+)
+
+// Limits of a Slack message, in characters after escaping. The whole text may have 40,000; these keep well below it and
+// below the length at which Slack folds a message away.
+const (
+	slackTitleMax = 150
+	slackFieldMax = 3000
+	slackShortMax = 300
+)
+
+// slack posts alerts to a Slack incoming webhook (https://api.slack.com/messaging/webhooks).
+type slack struct {
+	*poster
+}
+
+func (s *slack) Send(ctx context.Context, n Notification) Outcome {
+	config := n.Config.(*models.SlackConfig)
+	exchange := &slackExchange{
+		poster:  s.poster,
+		secrets: func() redactor { return urlSecrets(config.WebhookURL).sorted() },
+		outcome: Outcome{Result: ChannelBroken, Error: "the channel's URL cannot be used"},
+	}
+	// What it returns is left alone on purpose: its error holds the secret URL and not the body that says why. The exchange
+	// knows better; it is untouched when the library could not even make the request.
+	_ = slackapi.PostWebhookCustomHTTPContext(ctx, config.WebhookURL, &http.Client{Transport: exchange}, slackMessage(n.Alert))
+	return exchange.outcome
+}
+
+// slackExchange stands between slack-go and the guarded client: it makes the attempt and keeps the Outcome.
+type slackExchange struct {
+	*poster
+	secrets func() redactor
+	outcome Outcome
+}
+
+// RoundTrip sends the request and answers the library with an empty 200: it has nothing more to decide.
+func (e *slackExchange) RoundTrip(req *http.Request) (*http.Response, error) {
+	send := req.Clone(req.Context()) // a RoundTripper does not change what it is given
+	send.Header.Set("User-Agent", e.userAgent)
+	e.outcome = e.post(req.Context(), send, e.secrets, judgeSlack)
+	return &http.Response{
+		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{}, Body: io.NopCloser(strings.NewReader("")), Request: req,
+	}, nil
+}
+
+// judgeSlack knows the words of https://api.slack.com/messaging/webhooks#handling_errors, and the statuses for the rest.
+func judgeSlack(a answer) Outcome {
+	word := strings.TrimSpace(a.raw) // goes into an error only where it equals a known one
+	switch word {
+	case "no_service", "no_active_hooks", "invalid_token", "channel_not_found", "channel_is_archived",
+		"action_prohibited", "no_team", "team_disabled", "posting_to_general_channel_denied":
+		return Outcome{Result: ChannelBroken, Error: "Slack answered " + word + ": make a new webhook for this channel"}
+	case "invalid_payload", "no_text", "user_not_found":
+		return Outcome{Result: Permanent, Error: "Slack answered " + word}
+	case "rollup_error":
+		return Outcome{Result: Retry, Error: "Slack answered " + word}
+	}
+	switch a.status {
+	case http.StatusOK:
+		switch {
+		case word == "ok":
+			return Outcome{Result: Delivered}
+		case !a.complete:
+			return Outcome{Result: Retry, Error: "the answer broke off before Slack's ok"}
+		}
+		return Outcome{Result: Permanent, Error: "the receiver answered 200 OK without Slack's ok: is this a Slack webhook?"}
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
+		o := byStatus(a)
+		o.Result = ChannelBroken
+		o.Error += ": make a new webhook for this channel"
+		return o
+	}
+	if a.status > 200 && a.status < 300 {
+		return Outcome{Result: Permanent, Error: "the receiver answered " + strconv.Itoa(a.status) +
+			" without Slack's ok: is this a Slack webhook?"}
+	}
+	return byStatus(a)
+}
+
+// slackMessage shows an alert as the old registry did: a coloured attachment with one field for each fact.
+func slackMessage(a *models.Alert) *slackapi.WebhookMessage {
+	field := func(title, value string, limit int, short bool) slackapi.AttachmentField {
+		return slackapi.AttachmentField{Title: title, Value: slackText(value, limit), Short: short}
+	}
+	title := headline(a)
+	return &slackapi.WebhookMessage{
+		// Seen in the phone's notification, where no attachment is.
+		Text: slackText(a.Severity.String()+": "+firstWords(a.Message, 120), slackShortMax),
+		Attachments: []slackapi.Attachment{{
+			Color:    slackColor(a.Severity),
+			Title:    slackText(title, slackTitleMax),
+			Fallback: slackText(title+": "+firstWords(a.Message, 120), slackShortMax),
+			Fields: []slackapi.AttachmentField{
+				field("Severity", a.Severity.String(), slackShortMax, true),
+				field("Rustbucket", rustbucketText(a.Rustbucket), 2*models.MaxName+10, true),
+				field("Message", a.Message, slackFieldMax, false),
+				field("Time", timeText(a.CreatedAt), slackShortMax, true),
+				field("Status", statusText(a), slackShortMax, true),
+			},
+			Footer: "Rustbucket Alerts",
+			Ts:     json.Number(strconv.FormatInt(a.CreatedAt.Unix(), 10)),
+		}},
+	}
+}
+
+func slackColor(s models.Severity) string {
+	switch s {
+	case models.SeverityHigh:
+		return "danger"
+	case models.SeverityMedium:
+		return "warning"
+	}
+	return "good"
+}
+
+// slackText escapes the three characters that Slack reads as markup (which also takes the sting out of <!channel>), and
+// cuts to so many characters without cutting one, or an escape, in half.
+func slackText(s string, limit int) string {
+	var b strings.Builder
+	used, last := 0, 0 // characters written; bytes written when one fewer than the limit was used, for the ellipsis
+	for _, c := range s {
+		piece, width := string(c), 1
+		switch c {
+		case '&':
+			piece, width = "&amp;", 5
+		case '<':
+			piece, width = "&lt;", 4
+		case '>':
+			piece, width = "&gt;", 4
+		}
+		if used+width > limit {
+			return b.String()[:last] + "…"
+		}
+		b.WriteString(piece)
+		if used += width; used < limit {
+			last = b.Len()
+		}
+	}
+	return b.String()
+}
