@@ -132,10 +132,7 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 	if err := directory.Refresh(ctx); err != nil {
 		return nil, err
 	}
-	dispatcher, err := newDispatcher(c, s, directory, log)
-	if err != nil {
-		return nil, err
-	}
+	dispatcher := newDispatcher(c, s, directory, log)
 	intake := dispatch.NewIntake(s, directory, dispatcher)
 	events := feed.New(s, log)
 	r := &rooms{streams: newPart(), intake: newPart(), sender: newPart(), rest: newPart()}
@@ -167,13 +164,9 @@ func (r *rooms) stop() {
 	r.rest.stop()
 }
 
-func newDispatcher(c config, s *store.Store, directory *dispatch.Directory, log *slog.Logger) (*dispatch.Dispatcher, error) {
-	egress, err := notifiers.ParseEgress(c.EgressAllow.String())
-	if err != nil {
-		return nil, fmt.Errorf("EGRESS_ALLOW: %w", err)
-	}
-	set := notifiers.NewSet(notifiers.Settings{Version: version, Egress: egress, Mail: c.mail()})
-	return dispatch.NewDispatcher(s, directory, set, time.Duration(c.DeliveryTimeout), log), nil
+func newDispatcher(c config, s *store.Store, directory *dispatch.Directory, log *slog.Logger) *dispatch.Dispatcher {
+	set := notifiers.NewSet(notifiers.Settings{Version: version, Egress: notifiers.NewEgress(c.EgressAllow), Mail: c.mail()})
+	return dispatch.NewDispatcher(s, directory, set, time.Duration(c.DeliveryTimeout), log)
 }
 
 // openStore opens the database and the key to its secrets.

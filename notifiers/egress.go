@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"syscall"
 
 	"code.dny.dev/ssrf"
@@ -16,31 +15,13 @@ type Egress struct {
 	allowed []netip.Prefix // masked, IPv4 never in its IPv6 form
 }
 
-// ParseEgress reads EGRESS_ALLOW: CIDRs separated by commas, such as "127.0.0.0/8,10.0.0.0/8"; blanks around them and
-// empty elements do not matter. The error names the element at fault and what is accepted.
-func ParseEgress(list string) (Egress, error) {
-	var e Egress
-	for _, part := range strings.Split(list, ",") {
-		part = strings.TrimSpace(part)
-		if part == "" {
-			continue
-		}
-		prefix, err := netip.ParsePrefix(part)
-		if err != nil {
-			if addr, addrErr := netip.ParseAddr(part); addrErr == nil && addr.Zone() == "" {
-				return Egress{}, fmt.Errorf("%q has no length: write %s/%d for this one address", part, addr, addr.BitLen())
-			}
-			return Egress{}, fmt.Errorf("%q is not a CIDR: write addresses as 10.0.0.0/8 or fd00::/8, separated by commas", part)
-		}
-		if prefix.Addr().Is4In6() {
-			if prefix.Bits() < 96 {
-				return Egress{}, fmt.Errorf("%q mixes IPv4 and IPv6: write the IPv4 range as 10.0.0.0/8", part)
-			}
-			prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96)
-		}
-		e.allowed = append(e.allowed, prefix.Masked())
+// NewEgress opens these ranges. IPv4 ranges are given in their own form, never as ::ffff:0:0/96.
+func NewEgress(prefixes []netip.Prefix) Egress {
+	e := Egress{allowed: make([]netip.Prefix, len(prefixes))}
+	for i, p := range prefixes {
+		e.allowed[i] = p.Masked()
 	}
-	return e, nil
+	return e
 }
 
 // BlockedError reports that an address may not be called. Its text names the address and the setting that would open it.

@@ -14,28 +14,6 @@ import (
 	"github.com/rustbucket/alerts/models"
 )
 
-func TestParseEgress(t *testing.T) {
-	for list, want := range map[string]string{
-		"":                             "",
-		" 127.0.0.0/8 , ,10.0.0.0/8 ":  "",
-		"10.1.2.3/8":                   "",
-		"fd00::/8,::1/128":             "",
-		"::ffff:10.0.0.0/104":          "",
-		"10.0.0.1":                     "write 10.0.0.1/32",
-		"fd00::1":                      "write fd00::1/128",
-		"banana":                       `"banana" is not a CIDR`,
-		"10.0.0.0/33":                  "is not a CIDR",
-		"10.0.0.0/8;192.168.0.0/16":    "is not a CIDR",
-		"::ffff:0.0.0.0/90":            "mixes IPv4 and IPv6",
-		"10.0.0.0/8,localhost,fd00::/": `"localhost"`,
-	} {
-		_, err := ParseEgress(list)
-		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
-			t.Errorf("ParseEgress(%q): %v, want %q", list, err, want)
-		}
-	}
-}
-
 func TestGuard_DecidesByAddress(t *testing.T) {
 	for _, c := range []struct {
 		allow, addr string
@@ -103,16 +81,12 @@ func TestGuard_DecidesByAddress(t *testing.T) {
 		{"fd00:ec2::254/128", "fd00:ec2::254", ""},
 		{"168.63.129.16/32", "168.63.129.16", ""},
 	} {
-		egress, err := ParseEgress(c.allow)
-		if err != nil {
-			t.Fatal(err)
-		}
 		network := "tcp6"
 		addr := netip.MustParseAddr(c.addr)
 		if addr.Is4() {
 			network = "tcp4"
 		}
-		err = newGuard(egress).control(network, netip.AddrPortFrom(addr, 8443).String(), nil)
+		err := newGuard(open(c.allow)).control(network, netip.AddrPortFrom(addr, 8443).String(), nil)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("with %q, %s: %v; want %q", c.allow, c.addr, err, c.want)
 		}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -126,3 +127,23 @@ func one(kind string, id any, err error) error {
 	}
 	return err
 }
+
+// CountQueries begins to count the statements sent to the database, and gives a function that says how many there were: for
+// tests of how much an answer reads.
+func (s *Store) CountQueries() func() int {
+	hook := new(countingHook)
+	s.db.AddQueryHook(hook)
+	if s.read != s.db {
+		s.read.AddQueryHook(hook)
+	}
+	return func() int { return int(hook.n.Load()) }
+}
+
+type countingHook struct{ n atomic.Int64 }
+
+func (h *countingHook) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context {
+	h.n.Add(1)
+	return ctx
+}
+
+func (h *countingHook) AfterQuery(context.Context, *bun.QueryEvent) {}
