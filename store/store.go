@@ -49,6 +49,7 @@ type Store struct {
 	lock       *flock.Flock
 	databaseID string
 	appended   chan struct{}
+	queries    counter
 }
 
 // Open connects to the database. It creates an SQLite file, but no tables: call Migrate before anything else.
@@ -63,6 +64,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		s.Close()
 		return nil, err
+	}
+	s.db.AddQueryHook(&s.queries)
+	if s.read != s.db {
+		s.read.AddQueryHook(&s.queries)
 	}
 	return s, nil
 }
@@ -128,22 +133,15 @@ func one(kind string, id any, err error) error {
 	return err
 }
 
-// CountQueries begins to count the statements sent to the database, and gives a function that says how many there were: for
-// tests of how much an answer reads.
-func (s *Store) CountQueries() func() int {
-	hook := new(countingHook)
-	s.db.AddQueryHook(hook)
-	if s.read != s.db {
-		s.read.AddQueryHook(hook)
-	}
-	return func() int { return int(hook.n.Load()) }
-}
+// Queries says how many statements were sent to the database so far.
+func (s *Store) Queries() int64 { return s.queries.Load() }
 
-type countingHook struct{ n atomic.Int64 }
+// counter is a bun.QueryHook.
+type counter struct{ atomic.Int64 }
 
-func (h *countingHook) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context {
-	h.n.Add(1)
+func (c *counter) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context {
+	c.Add(1)
 	return ctx
 }
 
-func (h *countingHook) AfterQuery(context.Context, *bun.QueryEvent) {}
+func (c *counter) AfterQuery(context.Context, *bun.QueryEvent) {}
