@@ -1,0 +1,198 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rustbucket/alerts/testkit"
+)
+
+// subscription is one that runs over SSE: what a script with curl uses.
+type subscription struct {
+	t      *testing.T
+	events chan map[string]any // data of each event; closed at the end
+	errs   chan string
+	cancel context.CancelFunc
+}
+
+func (s *server) subscribe(t *testing.T, query string, variables map[string]any) *subscription {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	body, _ := json.Marshal(map[string]any{"query": query, "variables": variables})
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/graphql", strings.NewReader(string(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "text/event-stream")
+	req.Header.Set("Authorization", "Bearer "+testToken)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub := &subscription{t: t, events: make(chan map[string]any, 10_000), errs: make(chan string, 100), cancel: cancel}
+	go func() {
+		defer close(sub.events)
+		defer res.Body.Close()
+		lines := bufio.NewScanner(res.Body)
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			data, ok := strings.CutPrefix(lines.Text(), "data: ")
+			if !ok {
+				continue
+			}
+			var a answer
+			if err := json.Unmarshal([]byte(data), &a); err != nil {
+				sub.errs <- err.Error()
+			}
+			for _, e := range a.Errors {
+				sub.errs <- e.Extensions.Code + " " + e.Message
+			}
+			if a.Data != nil {
+				sub.events <- a.Data
+			}
+		}
+	}()
+	return sub
+}
+
+func (sub *subscription) next() map[string]any {
+	sub.t.Helper()
+	select {
+	case e, ok := <-sub.events:
+		if !ok {
+			sub.t.Fatal("the subscription has ended")
+		}
+		return e
+	case err := <-sub.errs:
+		sub.t.Fatal(err)
+	case <-time.After(20 * time.Second):
+		sub.t.Fatal("no event came")
+	}
+	return nil
+}
+
+func TestStreams_EveryProcessSeesEveryEvent(t *testing.T) {
+	url := testkit.NewDatabase(t)
+	one, two := startServer(t, url), startServer(t, url)
+	r := newReceiver(t)
+	one.createChannel("hook", webhook(r.URL))
+	const query = `subscription { feed { cursor kind alert { message } delivery { status attempts channel { name } } attempt { number statusCode } } }`
+	subs := []*subscription{one.subscribe(t, query, nil), two.subscribe(t, query, nil)}
+	servers := []*server{one, two}
+	const n = 60
+	for i := range n {
+		go servers[i%2].createAlert(map[string]any{"message": fmt.Sprint(i)})
+	}
+	// Both see the same events in the same order: each alert created, then delivered.
+	var order [2][]string
+	for i, sub := range subs {
+		created, delivered := map[string]bool{}, map[string]bool{}
+		for len(created) < n || len(delivered) < n {
+			e := at(sub.next(), "feed")
+			m := at(e, "alert", "message").(string)
+			order[i] = append(order[i], at(e, "cursor").(string))
+			switch at(e, "kind") {
+			case "ALERT_CREATED":
+				if created[m] {
+					t.Errorf("alert %s was created twice", m)
+				}
+				created[m] = true
+			case "DELIVERY_UPDATED":
+				if !created[m] || at(e, "delivery", "status") != "DELIVERED" || at(e, "attempt", "statusCode") != 200.0 || at(e, "delivery", "channel", "name") != "hook" {
+					t.Errorf("event %v", e)
+				}
+				delivered[m] = true
+			}
+		}
+	}
+	if strings.Join(order[0], " ") != strings.Join(order[1], " ") {
+		t.Errorf("the orders differ:\n%v\n%v", order[0], order[1])
+	}
+}
+
+func TestStreams_TheFeedGoesOnWhereItWasLeft(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *server) {
+		for i := range 3 {
+			s.createAlert(map[string]any{"message": fmt.Sprint("before ", i)})
+		}
+		const query = `subscription($after: String, $filter: FeedFilter) { feed(after: $after, filter: $filter) { cursor alert { message type } } }`
+		first := s.subscribe(t, query, nil)
+		s.createAlert(map[string]any{"message": "0"})
+		e := at(first.next(), "feed")
+		if at(e, "alert", "message") != "0" {
+			t.Fatalf("a feed without after begins with %v", e)
+		}
+		first.cancel()
+		for i := 1; i < 1200; i++ { // more than one read, in several rows
+			s.createAlert(map[string]any{"message": fmt.Sprint(i), "type": fmt.Sprint("type-", i%3)})
+		}
+		again := s.subscribe(t, query, map[string]any{"after": at(e, "cursor")})
+		filtered := s.subscribe(t, query, map[string]any{"after": at(e, "cursor"), "filter": map[string]any{"types": []any{"type-0"}}})
+		for i := 1; i < 1200; i++ {
+			if m := at(again.next(), "feed", "alert", "message"); m != fmt.Sprint(i) {
+				t.Fatalf("event %d is %v", i, m)
+			}
+			if i%3 == 0 {
+				if m := at(filtered.next(), "feed", "alert", "message"); m != fmt.Sprint(i) {
+					t.Fatalf("filtered event %d is %v", i, m)
+				}
+			}
+		}
+		for name, cursor := range map[string]string{"nonsense": "nonsense", "of another list": "YTphYmNkZWY6NQ", "from the future": ""} {
+			if cursor == "" {
+				cursor = futureCursor(s)
+			}
+			sub := s.subscribe(t, query, map[string]any{"after": cursor})
+			select {
+			case err := <-sub.errs:
+				if !strings.HasPrefix(err, "BAD_USER_INPUT") {
+					t.Errorf("a cursor %s: %s", name, err)
+				}
+			case <-time.After(10 * time.Second):
+				t.Errorf("a cursor %s was taken", name)
+			}
+		}
+	})
+}
+
+func TestStreams_UpdatesAndFilters(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *server) {
+		high := s.subscribe(t, `subscription { alertCreated(filter: {minSeverity: HIGH, search: "DISK"}) { message } }`, nil)
+		updated := s.subscribe(t, `subscription { alertUpdated { message occurrences isResolved } }`, nil)
+		failed := s.subscribe(t, `subscription { deliveryUpdated(filter: {statuses: [FAILED]}) { status error attempts alert { message } attemptLog { statusCode } } }`, nil)
+		r := newReceiver(t)
+		r.answer(http.StatusBadRequest, "no")
+		s.createChannel("hook", webhook(r.URL), "minSeverity", "HIGH")
+		s.createAlert(map[string]any{"message": "disk low", "severity": "LOW"})
+		s.createAlert(map[string]any{"message": "memory", "severity": "HIGH", "notify": false})
+		id := s.createAlert(map[string]any{"message": "disk full", "severity": "HIGH", "dedupKey": "d"})
+		s.createAlert(map[string]any{"message": "disk full", "severity": "HIGH", "dedupKey": "d"})
+		s.do(`mutation($id: ID!) { resolveAlert(id: $id) { id } again: resolveAlert(id: $id) { id } }`, map[string]any{"id": id})
+		if e := high.next(); at(e, "alertCreated", "message") != "disk full" {
+			t.Errorf("alertCreated: %v", e)
+		}
+		if e := updated.next(); at(e, "alertUpdated", "occurrences") != 2.0 || at(e, "alertUpdated", "isResolved") != false {
+			t.Errorf("alertUpdated: %v", e)
+		}
+		if e := updated.next(); at(e, "alertUpdated", "isResolved") != true {
+			t.Errorf("alertUpdated: %v", e)
+		}
+		if e := failed.next(); at(e, "deliveryUpdated", "attemptLog", 0, "statusCode") != 400.0 || at(e, "deliveryUpdated", "alert", "message") != "disk full" {
+			t.Errorf("deliveryUpdated: %v", e)
+		}
+	})
+}
+
+// futureCursor names a place that the feed has not reached.
+func futureCursor(s *server) string {
+	return base64.RawURLEncoding.EncodeToString([]byte("f:" + s.store.DatabaseID() + ":999999999"))
+}
