@@ -1,0 +1,220 @@
+// The playground as a person uses it, in a real browser that cannot reach any other host.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { chromium } from 'playwright-core';
+import { Server, token } from './server.mjs';
+import { patience, until } from './wait.mjs';
+
+const switches = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+];
+
+async function openBrowser(t, server, options = {}) {
+  const profile = mkdtempSync(join(tmpdir(), 'alerts-profile-'));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+    headless: true,
+    args: switches,
+    viewport: { width: 1360, height: 820 },
+    ...options,
+  });
+  t.after(async () => {
+    await context.close();
+    rmSync(profile, { recursive: true, force: true });
+  });
+  context.setDefaultTimeout(patience);
+
+  const tried = { foreign: [], api: [], sockets: [], complaints: [] };
+  await context.route('**/*', (route) => {
+    if (new URL(route.request().url()).origin === server.url) return route.continue();
+    return route.abort();
+  });
+  context.on('request', (request) => {
+    const url = new URL(request.url());
+    if (url.protocol !== 'data:' && url.protocol !== 'blob:' && url.origin !== server.url) tried.foreign.push(url.href);
+    if (url.pathname === '/graphql') tried.api.push(request.postData() ?? '');
+  });
+  context.on('weberror', (error) => tried.complaints.push(String(error.error().stack)));
+  const page = context.pages()[0] ?? (await context.newPage());
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) tried.complaints.push(message.text());
+  });
+  page.on('websocket', (socket) => {
+    tried.sockets.push(socket.url());
+    if (socket.url() !== server.socketURL) tried.foreign.push(socket.url());
+  });
+  return { page, tried };
+}
+
+const signIn = async (page, text) => {
+  await page.getByLabel('Token', { exact: true }).fill(text);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+};
+const runButton = (page) => page.locator('.graphiql-execute-button');
+const openTab = (page, name) => page.getByRole('tab', { name }).click();
+const answer = async (page) => (await page.locator('.graphiql-response .view-lines').innerText()).replaceAll('\u00a0', ' ');
+const answers = (page, what) => until(`an answer with ${what}`, async () => (await answer(page)).includes(what));
+const write = async (page, text) => {
+  await page.locator('.graphiql-query-editor .view-lines').click();
+  await page.keyboard.press('ControlOrMeta+A');
+  await page.keyboard.insertText(text);
+};
+// What the browser keeps where, as text.
+const kept = (page) =>
+  page.evaluate(async () => ({
+    local: JSON.stringify({ ...localStorage }),
+    session: JSON.stringify({ ...sessionStorage }),
+    cookies: document.cookie,
+    databases: (await indexedDB.databases()).length,
+    caches: (await caches.keys()).length,
+  }));
+
+async function keepsNoSecret(page) {
+  const { local, session, cookies, databases, caches } = await kept(page);
+  assert.deepEqual({ local, cookies, databases, caches }, { local: '{}', cookies: '', databases: 0, caches: 0 });
+  assert.ok(!page.url().includes(token), 'the token is in the address');
+  return session;
+}
+
+test('the playground works with no internet, and one token opens it', async (t) => {
+  const server = await Server.start(t);
+  const { page, tried } = await openBrowser(t, server, { colorScheme: 'light' });
+
+  const response = await page.goto(`${server.url}/playground`);
+  assert.equal(response.status(), 200);
+  assert.equal(await page.title(), 'Rustbucket Alerts: playground');
+  assert.equal(await page.getByLabel('Token', { exact: true }).getAttribute('type'), 'password');
+  await page.waitForLoadState('networkidle');
+  assert.deepEqual(tried.api, [], 'the API was asked before anybody signed in');
+
+  await signIn(page, token);
+  await page.getByRole('button', { name: 'Sign out' }).waitFor();
+  assert.match(await page.locator('.viewer').innerText(), /ADMIN/);
+  await page.locator('.graphiql-query-editor .view-line').first().waitFor();
+  await until('the introspection', () => tried.api.some((body) => body.includes('__schema')));
+
+  // A query that is written by hand.
+  await page.getByRole('button', { name: /new tab/i }).click();
+  await write(page, 'query Who { viewer { name role } }');
+  await page.keyboard.press('ControlOrMeta+Enter');
+  await answers(page, '"role": "ADMIN"');
+
+  // The mutation that the page suggests.
+  await openTab(page, 'CreateAlert');
+  await runButton(page).click();
+  await answers(page, '"createAlert"');
+  const { alerts } = await server.do('{ alerts { nodes { id type } } }');
+  assert.deepEqual(alerts.nodes.map(({ type }) => type), ['error']);
+
+  // Its subscription.
+  await openTab(page, 'Feed');
+  await runButton(page).click();
+  await page.getByText('Live', { exact: true }).waitFor();
+  await until('an event in the page', async () => {
+    await server.createAlert({ message: 'seen in the playground' });
+    return (await answer(page)).includes('seen in the playground');
+  });
+  assert.deepEqual(tried.sockets, [server.socketURL]);
+
+  await page.getByRole('button', { name: /documentation explorer/i }).first().click();
+  await page.getByText('Scripts and machines create alerts').waitFor();
+  const picture = join(tmpdir(), `alerts-playground-${process.pid}.png`);
+  await page.screenshot({ path: picture });
+  t.diagnostic(`screenshot: ${picture}`);
+  assert.ok((await keepsNoSecret(page)).includes(token), 'the token is not in the session');
+
+  await page.reload();
+  await page.getByRole('button', { name: 'Sign out' }).waitFor();
+  await openTab(page, 'Alerts');
+  await runButton(page).click();
+  await answers(page, '"totalCount"');
+
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByLabel('Token', { exact: true }).waitFor();
+  assert.equal(await keepsNoSecret(page), '{}');
+  await page.reload();
+  await page.getByLabel('Token', { exact: true }).waitFor();
+
+  assert.deepEqual(tried.foreign, [], 'another host was asked for');
+  assert.deepEqual(tried.complaints, [], 'the console complains');
+});
+
+test('the page stands at /, too, and in dark', async (t) => {
+  const server = await Server.start(t);
+  const { page, tried } = await openBrowser(t, server, { colorScheme: 'dark' });
+  await page.goto(`${server.url}/`);
+  await signIn(page, `Authorization: Bearer ${token}`); // pasted whole
+  await page.locator('.graphiql-query-editor .view-line').first().waitFor();
+  const brightness = await page.evaluate(() => {
+    const [red, green, blue] = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number);
+    return (red + green + blue) / 3;
+  });
+  assert.ok(brightness < 80, `the ground's brightness is ${brightness}`);
+  const picture = join(tmpdir(), `alerts-playground-dark-${process.pid}.png`);
+  await page.screenshot({ path: picture });
+  t.diagnostic(`screenshot: ${picture}`);
+  assert.deepEqual(tried.foreign, []);
+  assert.deepEqual(tried.complaints, []);
+});
+
+test('a wrong token is told clearly and not kept', async (t) => {
+  const server = await Server.start(t);
+  const { page, tried } = await openBrowser(t, server);
+  await page.goto(`${server.url}/playground`);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByText('Enter a token first.').waitFor();
+  for (const wrong of ['wrong', 'wróng']) {
+    await signIn(page, wrong);
+    await page.getByText('This token is not valid').waitFor();
+    assert.equal(await keepsNoSecret(page), '{}');
+  }
+  assert.equal(await page.getByRole('button', { name: 'Sign out' }).count(), 0);
+  assert.ok(!tried.api.some((body) => body.includes('__schema')), 'the schema was asked for');
+  await signIn(page, token);
+  await page.getByRole('button', { name: 'Sign out' }).waitFor();
+  // The browser itself notes the one refusal that the server made.
+  assert.deepEqual(tried.complaints.filter((text) => !text.includes('401')), []);
+});
+
+test('a subscription in the page comes back after a restart', async (t) => {
+  const server = await Server.start(t);
+  const { page } = await openBrowser(t, server);
+  await page.goto(`${server.url}/playground`);
+  await signIn(page, token);
+  await openTab(page, 'Feed');
+  await runButton(page).click();
+  await page.getByText('Live', { exact: true }).waitFor();
+  await server.stop();
+  await page.getByText('Connection lost').waitFor();
+  await server.start();
+  await page.getByText('Live', { exact: true }).waitFor();
+  await until('an event in the page', async () => {
+    await server.createAlert({ message: 'after the restart' });
+    return (await answer(page)).includes('after the restart');
+  });
+});
+
+test('a token that is revoked signs the page out', async (t) => {
+  const server = await Server.start(t, {});
+  const { page } = await openBrowser(t, server);
+  await page.goto(`${server.url}/playground`);
+  await signIn(page, token);
+  await openTab(page, 'Alerts');
+  await server.stop();
+  server.env = { ADMIN_TOKEN: `another-${token}` };
+  await server.start();
+  await runButton(page).click();
+  await page.getByText('no longer accepts your token').waitFor();
+  await page.getByLabel('Token', { exact: true }).waitFor();
+  assert.ok(!(await keepsNoSecret(page)).includes(token));
+});

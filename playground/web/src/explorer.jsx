@@ -1,0 +1,96 @@
+import './workers.js';
+import '@graphiql/react/style.css';
+import '@graphiql/plugin-doc-explorer/style.css';
+import '@graphiql/plugin-history/style.css';
+import 'graphiql/graphiql.css';
+import { createGraphiQLFetcher } from '@graphiql/toolkit';
+import { GraphiQL } from 'graphiql';
+import { parse } from 'graphql';
+import { createClient } from 'graphql-ws';
+import { useEffect, useState } from 'react';
+import { examples, newTab } from './examples.js';
+import { graphqlURL, storage } from './session.js';
+
+// The close codes that say that the token will not do.
+const refusals = new Set([4401, 4403]);
+
+// A fetcher for one token: queries and mutations over HTTP, subscriptions over a WebSocket that comes back by itself.
+function connect(token, onRefused, onLink) {
+  const bearer = `Bearer ${token}`;
+  const socketURL = new URL(graphqlURL);
+  socketURL.protocol = socketURL.protocol === 'https:' ? 'wss:' : 'ws:';
+  const wsClient = createClient({
+    url: socketURL.href,
+    connectionParams: { Authorization: bearer },
+    keepAlive: 15_000,
+    retryAttempts: Infinity,
+    shouldRetry: (event) => !refusals.has(event?.code),
+    on: {
+      connected: () => onLink('live'),
+      closed: (event) => {
+        if (refusals.has(event?.code)) onRefused();
+        onLink(event?.code === 1000 ? '' : 'reconnecting');
+      },
+    },
+  });
+  const send = createGraphiQLFetcher({
+    url: graphqlURL.href,
+    wsClient,
+    enableIncrementalDelivery: false,
+    async fetch(url, init) {
+      const response = await fetch(url, { ...init, headers: { ...init.headers, Authorization: bearer } });
+      if (response.status === 401) onRefused();
+      return response;
+    },
+  });
+  // GraphiQL's own idea of the operation lags behind the editor: just after a tab was opened it is the one before. What is
+  // sent decides.
+  const fetcher = (params, options) => {
+    const documentAST = operationsOf(params.query);
+    const names = documentAST?.definitions.map(({ name }) => name?.value);
+    const operationName = !names || names.includes(params.operationName) ? params.operationName : names[0];
+    return send({ ...params, operationName }, { ...options, documentAST });
+  };
+  return { fetcher, close: () => wsClient.dispose() };
+}
+
+function operationsOf(query) {
+  try {
+    const document = parse(query);
+    const definitions = document.definitions.filter(({ kind }) => kind === 'OperationDefinition');
+    return { ...document, definitions };
+  } catch {
+    return undefined; // the server says what is wrong with it
+  }
+}
+
+export default function Explorer({ token, onRefused, onLink }) {
+  const [link, setLink] = useState(null);
+  useEffect(() => {
+    const opened = connect(token, onRefused, onLink);
+    setLink(opened);
+    return () => {
+      opened.close();
+      onLink('');
+    };
+  }, [token, onRefused, onLink]);
+
+  if (!link) return null;
+  return (
+    <GraphiQL
+      fetcher={link.fetcher}
+      storage={storage}
+      shouldPersistHeaders={false}
+      showPersistHeadersSettings={false}
+      isHeadersEditorEnabled={false}
+      defaultQuery={newTab}
+      defaultTabs={examples}
+      schemaDescription
+      inputValueDeprecation
+    >
+      <GraphiQL.Logo>
+        <span />
+      </GraphiQL.Logo>
+    </GraphiQL>
+  );
+}

@@ -1,0 +1,52 @@
+// Everything that the playground remembers lives in sessionStorage: it ends with the browser tab. Tabs and history are
+// kept there too, because the configuration of a channel, secrets and all, may be typed into them.
+const tokenKey = 'rustbucket-alerts:token';
+
+export const graphqlURL = new URL('graphql', document.baseURI);
+
+export const savedToken = () => sessionStorage.getItem(tokenKey);
+export const saveToken = (token) => sessionStorage.setItem(tokenKey, token);
+export const forget = () => sessionStorage.clear();
+export const forgetToken = () => sessionStorage.removeItem(tokenKey);
+
+export const storage = {
+  getItem: (key) => sessionStorage.getItem(key),
+  setItem: (key, value) => sessionStorage.setItem(key, value),
+  removeItem: (key) => sessionStorage.removeItem(key),
+  get length() {
+    return sessionStorage.length;
+  },
+  // GraphiQL's "clear storage" must not sign out.
+  clear() {
+    for (const key of Object.keys(sessionStorage)) {
+      if (key !== tokenKey) sessionStorage.removeItem(key);
+    }
+  },
+};
+
+export class Refused extends Error {}
+
+// What a pasted token comes down to: people copy the whole header, too.
+export const cleanToken = (text) => text.trim().replace(/^(authorization:\s*)?bearer\s+/i, '');
+
+// Asks the server whose token this is. Throws Refused when it is nobody's.
+export async function whoIs(token) {
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new Refused();
+  let response;
+  let body;
+  try {
+    response = await fetch(graphqlURL, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Accept: 'application/json', Authorization: `Bearer ${token}` },
+      body: JSON.stringify({ query: '{ viewer { name role } }' }),
+    });
+    body = await response.json();
+  } catch {
+    throw new Error(response ? `The server answered with status ${response.status}.` : 'The server does not answer.');
+  }
+  if (response.status === 401) throw new Refused();
+  if (!body?.data?.viewer) {
+    throw new Error(body?.errors?.[0]?.message ?? `The server answered with status ${response.status}.`);
+  }
+  return body.data.viewer;
+}
