@@ -167,7 +167,7 @@ func TestAPI_RefusesWhatIsNoRequest(t *testing.T) {
 		"no JSON":         {testToken, "application/json", []byte(`{"query":`), 400, "BAD_USER_INPUT"},
 		"over 1 MB":       {testToken, "application/json", []byte(`{"query":"` + strings.Repeat("x", 1<<20) + `"}`), 413, "BAD_USER_INPUT"},
 		"invalid UTF-8":   {testToken, "application/json", []byte("{\"query\":\"mutation { createAlert(input: {type: \\\"x\\\", message: \\\"a\xff\\\"}) { id } }\"}"), 400, "BAD_USER_INPUT"},
-		"no query at all": {testToken, "application/json", []byte(`{}`), 422, "GRAPHQL_VALIDATION_FAILED"},
+		"no query at all": {testToken, "application/json", []byte(`{}`), 400, "BAD_USER_INPUT"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := s.post(c.token, c.contentType, c.body)

@@ -72,10 +72,11 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 	})
 
 	front := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		var stays *visit
 		if req.Header.Get("Upgrade") != "" || wantsStream(req) {
-			ctx, cancel := context.WithCancel(req.Context())
-			defer cancel()
-			defer context.AfterFunc(o.Draining, cancel)()
+			var ctx context.Context
+			ctx, stays = newVisit(req.Context(), o.Draining)
+			defer stays.end()
 			req = req.WithContext(ctx)
 		}
 		if req.Header.Get("Upgrade") != "" {
@@ -95,7 +96,8 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 		if req = checked(w, req); req == nil {
 			return
 		}
-		if wantsStream(req) {
+		if stays != nil {
+			go stays.keepWelcome(req.Context(), o.Doorman, req.Header.Get("Authorization"))
 			w = &streamWriter{ResponseWriter: w, controller: http.NewResponseController(w)}
 		}
 		srv.ServeHTTP(w, req.WithContext(access.WithViewer(req.Context(), viewer)))
@@ -117,6 +119,7 @@ func greet(doorman *access.Doorman) transport.WebsocketInitFunc {
 			refused := transport.WithWebsocketCloseCode(transport.AppendCloseReason(ctx, "Forbidden"), closeForbidden)
 			return refused, nil, errors.New("a valid token is needed: send it as Authorization in the connection_init payload")
 		}
+		go visitOf(ctx).keepWelcome(ctx, doorman, payload.Authorization())
 		return access.WithViewer(ctx, viewer), nil, nil
 	}
 }
@@ -151,12 +154,24 @@ func checked(w http.ResponseWriter, r *http.Request) *http.Request {
 	case !utf8.Valid(body):
 		refuse(w, http.StatusBadRequest, refusal(models.BadUserInput, "the body is not valid UTF-8"))
 		return nil
-	case !json.Valid(body):
-		refuse(w, http.StatusBadRequest, refusal(models.BadUserInput, "the body is not valid JSON"))
+	case !isRequest(body):
+		refuse(w, http.StatusBadRequest, refusal(models.BadUserInput, `the body is not a request: send JSON such as {"query": "{ viewer { name } }", "variables": {}}`))
 		return nil
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return r
+}
+
+// isRequest reports whether a body has the shape that the specification gives requests.
+// https://graphql.github.io/graphql-over-http/draft/#sec-Request-Parameters
+func isRequest(body []byte) bool {
+	var r struct {
+		Query         *string
+		OperationName *string
+		Variables     map[string]json.RawMessage
+		Extensions    map[string]json.RawMessage
+	}
+	return json.Unmarshal(body, &r) == nil && r.Query != nil
 }
 
 func refusal(code models.ErrorCode, message string) *gqlerror.Error {

@@ -31,6 +31,9 @@ const (
 	websocketWriteTimeout = 10 * time.Second
 )
 
+// transportProtocol is the one of the two subprotocols whose rules are held to here; the older one has none of them.
+const transportProtocol = "graphql-transport-ws"
+
 // sockets makes WebSocket connections with gorilla/websocket for gqlgen's transport. Beside what gqlgen does it holds every
 // write to a deadline, so that a client that stops reading is cut off instead of keeping its connection for ever, and it
 // answers breaches of the protocol with the codes that the protocol names.
@@ -54,12 +57,25 @@ func (s sockets) Accept(w http.ResponseWriter, r *http.Request, o transport.Webs
 	if err != nil {
 		return nil, err
 	}
-	return &socket{Conn: conn, draining: s.draining, active: make(map[string]bool)}, nil
+	c := &socket{Conn: conn, draining: s.draining, visit: visitOf(r.Context()), active: make(map[string]bool)}
+	// gqlgen closes sockets whose clients have said who they are; one that is silent still would not hear of it.
+	c.unwatch = context.AfterFunc(s.draining, func() {
+		c.mu.Lock()
+		silent := !c.greeted
+		c.mu.Unlock()
+		if silent {
+			_ = c.WriteClose(closeServiceRestart, "")
+			_ = c.Conn.Close()
+		}
+	})
+	return c, nil
 }
 
 type socket struct {
 	*websocket.Conn
 	draining context.Context
+	visit    *visit
+	unwatch  func() bool
 
 	mu      sync.Mutex
 	greeted bool            // connection_init came
@@ -101,7 +117,10 @@ func (s *socket) NextReader() (int, io.Reader, error) {
 
 // breach says how a message breaks the protocol; 0 when it does not.
 func (s *socket) breach(message []byte) (code int, reason string) {
-	if s.Subprotocol() != "graphql-transport-ws" {
+	if s.Subprotocol() != transportProtocol {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.greeted = true
 		return 0, ""
 	}
 	var f frame
@@ -135,13 +154,21 @@ func (s *socket) breach(message []byte) (code int, reason string) {
 	return 0, ""
 }
 
+// Close ends the connection.
+func (s *socket) Close() error {
+	s.unwatch()
+	return s.Conn.Close()
+}
+
 // WriteJSON sends a message within the deadline, or closes the connection.
 func (s *socket) WriteJSON(v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	s.note(b)
+	if !s.note(b) {
+		return nil
+	}
 	_ = s.SetWriteDeadline(time.Now().Add(websocketWriteTimeout))
 	if err := s.WriteMessage(websocket.TextMessage, b); err != nil {
 		_ = s.Close() // the reading side ends with it, and so do the operations
@@ -150,21 +177,24 @@ func (s *socket) WriteJSON(v any) error {
 	return nil
 }
 
-// note follows what the server says. gqlgen writes the type last, so that a long payload need not be looked at.
-func (s *socket) note(message []byte) {
+// note follows what the server says, and reports whether it should be said: an operation that has ended with an error, or
+// that the client has ended, is not completed once more. gqlgen writes the type last, so a long payload is not looked at.
+func (s *socket) note(message []byte) bool {
 	ack := bytes.HasSuffix(message, []byte(`"type":"connection_ack"}`))
 	ended := bytes.HasSuffix(message, []byte(`"type":"complete"}`)) || bytes.HasSuffix(message, []byte(`"type":"error"}`))
 	var f frame
-	if !ack && !ended || json.Unmarshal(message, &f) != nil {
-		return
+	if !ack && !ended || s.Subprotocol() != transportProtocol || json.Unmarshal(message, &f) != nil {
+		return true
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if ack {
 		s.acked = true
-	} else {
-		delete(s.active, f.ID)
+		return true
 	}
+	under := s.active[f.ID]
+	delete(s.active, f.ID)
+	return under
 }
 
 // WriteClose closes with the code that the protocol has for what gqlgen means.
@@ -172,6 +202,8 @@ func (s *socket) WriteClose(code int, reason string) error {
 	switch {
 	case s.draining.Err() != nil:
 		code, reason = closeServiceRestart, "Service restart"
+	case s.visit.unwelcome.Load():
+		code, reason = closeUnauthorized, "Unauthorized"
 	case reason == "connection initialisation timeout":
 		code, reason = closeInitTimeout, "Connection initialisation timeout"
 	case reason == "decoding error", reason == "unexpected message":

@@ -1,0 +1,53 @@
+package graph
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/rustbucket/alerts/access"
+)
+
+// recheckToken is how often the token of an open stream is looked at again. With the time for which the doorman remembers a
+// good one, the streams of a revoked token end within 8 s.
+const recheckToken = 3 * time.Second
+
+// visit is one request that stays open: a socket or an event stream. It ends when its request does, when the server drains,
+// and when its token is no longer good.
+type visit struct {
+	end       context.CancelFunc
+	unwelcome atomic.Bool // its token is no longer good
+}
+
+type visitKey struct{}
+
+// newVisit gives the context of a visit, which must be ended.
+func newVisit(ctx, draining context.Context) (context.Context, *visit) {
+	v := new(visit)
+	ctx, cancel := context.WithCancel(context.WithValue(ctx, visitKey{}, v))
+	stop := context.AfterFunc(draining, cancel)
+	v.end = func() { stop(); cancel() }
+	return ctx, v
+}
+
+// visitOf gives the visit of a request; every request that opens a socket has one.
+func visitOf(ctx context.Context) *visit { return ctx.Value(visitKey{}).(*visit) }
+
+// keepWelcome ends the visit when the token is no longer good. It returns when the visit has ended.
+func (v *visit) keepWelcome(ctx context.Context, doorman *access.Doorman, authorization string) {
+	tick := time.NewTicker(recheckToken)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		// When it cannot be found out the visit goes on: a database that is away is no reason to turn people out.
+		if viewer, err := doorman.Viewer(ctx, authorization); err == nil && viewer == nil {
+			v.unwelcome.Store(true)
+			v.end()
+			return
+		}
+	}
+}
