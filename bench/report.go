@@ -1,0 +1,217 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// unknown stands where there is nothing to show.
+const unknown = "–"
+
+// baseline is what the callers reach without a server.
+type baseline struct{ one, many times }
+
+// result is what was measured on one database; nil = not measured.
+type result struct {
+	database, version string
+	latency           *times
+	throughput        *flood
+	fanout            *fan
+	warnings          int
+}
+
+// report is everything that was measured in one run.
+type report struct {
+	options
+	sync     quantiles
+	straight baseline
+	results  []result
+}
+
+// table is what print writes: lines of cells. A line with one cell is a heading.
+type table struct {
+	header []string
+	lines  [][]string
+}
+
+func (r *report) print(w io.Writer, markdown bool) {
+	versions := []string{fmt.Sprintf("%d cores, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())}
+	for _, res := range r.results {
+		if res.version != "" {
+			versions = append(versions, res.database+" "+res.version)
+		}
+	}
+	fmt.Fprintf(w, "\n%s; appending 4 KiB to a file and syncing it: p50 %s, p99 %s.\n\n", strings.Join(versions, ", "), show(r.sync.p50), show(r.sync.p99))
+	t := r.table()
+	if markdown {
+		t.markdown(w)
+		return
+	}
+	t.text(w)
+}
+
+func (r *report) table() table {
+	t := table{header: []string{"", "straight to the receiver"}}
+	for _, res := range r.results {
+		t.header = append(t.header, res.database)
+	}
+	if r.measured(func(res result) bool { return res.latency != nil }) {
+		r.addLatency(&t)
+	}
+	if r.measured(func(res result) bool { return res.throughput != nil }) {
+		r.addThroughput(&t)
+	}
+	if r.measured(func(res result) bool { return res.fanout != nil }) {
+		r.addFanout(&t)
+	}
+	return t
+}
+
+func (r *report) measured(what func(result) bool) bool {
+	for _, res := range r.results {
+		if what(res) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *report) addLatency(t *table) {
+	t.lines = append(t.lines, []string{fmt.Sprintf("One caller, %d alerts one after another", r.single)})
+	add := func(name string, cell func(times) string) {
+		addLine(t, r.results, name, cell(r.straight.one), func(res result) *times { return res.latency }, cell)
+	}
+	base := r.straight.one.arrival.p50
+	add("call, p50 / p99", func(x times) string { return pair(x.call) })
+	add("call to arrival, p50 / p99", func(x times) string { return pair(x.arrival) })
+	add("call to arrival, p50: times as long as straight", func(x times) string { return ratio(x.arrival.p50, base) })
+}
+
+func (r *report) addThroughput(t *table) {
+	t.lines = append(t.lines, []string{fmt.Sprintf("%d callers, %d alerts, one webhook channel", r.callers, r.alerts)})
+	add := func(name, straight string, cell func(flood) string) {
+		addLine(t, r.results, name, straight, func(res result) *flood { return res.throughput }, cell)
+	}
+	many := r.straight.many
+	base := float64(r.alerts) / many.allArrived.Seconds()
+	add("alerts accepted per second", perSecond(r.alerts, many.allAnswered), func(f flood) string { return perSecond(f.accepted, f.allAnswered) })
+	add("notifications delivered per second", perSecond(r.alerts, many.allArrived), func(f flood) string { return perSecond(f.accepted-f.lost, f.allArrived) })
+	add("delivered: share of straight", "1.00", func(f flood) string {
+		return fmt.Sprintf("%.2f", float64(f.accepted-f.lost)/f.allArrived.Seconds()/base)
+	})
+	add("call, p50 / p99", pair(many.call), func(f flood) string { return pair(f.call) })
+	add("call to arrival, p50 / p99", pair(many.arrival), func(f flood) string { return pair(f.arrival) })
+	add("acknowledged: lost / arrived more than once", unknown, func(f flood) string { return fmt.Sprintf("%d / %d", f.lost, f.twice) })
+	add("recorded as DELIVERED, and after", unknown, func(f flood) string { return fmt.Sprintf("%d, %.1f s", f.recorded, f.allRecorded.Seconds()) })
+	if r.measured(func(res result) bool { return res.throughput != nil && res.throughput.refused > 0 }) {
+		add("refused (OVERLOADED)", unknown, func(f flood) string { return fmt.Sprint(f.refused) })
+	}
+	add("server's memory after, peak", unknown, func(f flood) string { return megabytes(f.memory.resident) + ", " + megabytes(f.memory.peak) })
+	add("CPU per alert: server + database + bench", unknown, func(f flood) string { return f.cpu.each(f.accepted) })
+}
+
+func (r *report) addFanout(t *table) {
+	t.lines = append(t.lines, []string{fmt.Sprintf("%d subscribers to alertCreated", r.subscribers)})
+	add := func(name string, cell func(fan) string) {
+		addLine(t, r.results, name, unknown, func(res result) *fan { return res.fanout }, cell)
+	}
+	add(fmt.Sprintf("call to subscriber at %d alerts/s, p50 / p99", time.Second/pacedEvery), func(f fan) string { return pair(f.paced) })
+	add(fmt.Sprintf("%d alerts from %d callers: events per second", r.events, fanoutCallers), func(f fan) string { return perSecond(f.events, f.took) })
+	add("… alerts per second", func(f fan) string { return perSecond(f.alerts, f.took) })
+	add("… call to subscriber, p50 / p99", func(f fan) string { return pair(f.burst) })
+	add("events missed / seen more than once", func(f fan) string { return fmt.Sprintf("%d / %d", f.missed, f.twice) })
+	add("server's memory after, peak", func(f fan) string { return megabytes(f.memory.resident) + ", " + megabytes(f.memory.peak) })
+	add("CPU per event: server + database + bench", func(f fan) string { return f.cpu.each(f.events) })
+}
+
+// addLine adds a line with a cell for every database.
+func addLine[T any](t *table, results []result, name, straight string, part func(result) *T, cell func(T) string) {
+	line := []string{name, straight}
+	for _, res := range results {
+		if p := part(res); p != nil {
+			line = append(line, cell(*p))
+		} else {
+			line = append(line, unknown)
+		}
+	}
+	t.lines = append(t.lines, line)
+}
+
+func (t table) text(w io.Writer) {
+	out := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(out, strings.Join(t.header, "\t"))
+	for _, line := range t.lines {
+		if len(line) == 1 {
+			fmt.Fprintln(out, line[0]+strings.Repeat("\t", len(t.header)-1))
+			continue
+		}
+		fmt.Fprintln(out, "  "+strings.Join(line, "\t"))
+	}
+	_ = out.Flush() // nothing to be done when standard output is gone
+}
+
+func (t table) markdown(w io.Writer) {
+	fmt.Fprintf(w, "| %s |\n|%s\n", strings.Join(t.header, " | "), strings.Repeat(" --- |", len(t.header)))
+	for _, line := range t.lines {
+		if len(line) == 1 {
+			line = append([]string{"**" + line[0] + "**"}, make([]string, len(t.header)-1)...)
+		}
+		fmt.Fprintf(w, "| %s |\n", strings.Join(line, " | "))
+	}
+}
+
+// each shows CPU time for each of n things.
+func (c cpu) each(n int) string {
+	if n == 0 || c.server == 0 {
+		return unknown
+	}
+	of := func(d time.Duration) string {
+		us := float64(d.Nanoseconds()) / 1000 / float64(n)
+		if us < 10 {
+			return fmt.Sprintf("%.1f", us)
+		}
+		return fmt.Sprintf("%.0f", us)
+	}
+	return of(c.server) + " + " + of(c.database) + " + " + of(c.bench) + " µs"
+}
+
+func pair(q quantiles) string { return show(q.p50) + " / " + show(q.p99) }
+
+// show gives a duration with two or three digits that count.
+func show(d time.Duration) string {
+	ms := float64(d.Nanoseconds()) / 1e6
+	switch {
+	case ms == 0:
+		return unknown
+	case ms < 10:
+		return fmt.Sprintf("%.2f ms", ms)
+	case ms < 100:
+		return fmt.Sprintf("%.1f ms", ms)
+	}
+	return fmt.Sprintf("%.0f ms", ms)
+}
+
+func perSecond(n int, took time.Duration) string {
+	if took <= 0 {
+		return unknown
+	}
+	return fmt.Sprintf("%.0f", float64(n)/took.Seconds())
+}
+
+func megabytes(n int64) string {
+	if n == 0 {
+		return unknown
+	}
+	return fmt.Sprintf("%.0f MB", float64(n)/1e6)
+}
+
+func ratio(a, b time.Duration) string {
+	if b <= 0 {
+		return unknown
+	}
+	return fmt.Sprintf("%.1f", float64(a)/float64(b))
+}
