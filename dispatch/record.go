@@ -10,7 +10,7 @@ import (
 
 // Bounds of the recording.
 const (
-	maxRecordBatch = 256
+	maxRecordBatch = 256  // at most store.MaxOutcomes
 	maxRecordQueue = 1024 // beyond that sends wait
 )
 

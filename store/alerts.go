@@ -39,32 +39,21 @@ type AlertResult struct {
 }
 
 // CreateAlerts stores alerts with their deliveries and events, all or none, and answers in the order of the batch.
+//
+// It is the hot path, and on PostgreSQL a message to the server and back costs more than the rows in it: the ids come with
+// one message, everything else goes with another, which is a transaction by itself. Only dedup keys take a longer way.
 func (s *Store) CreateAlerts(ctx context.Context, batch []AlertInsert, lease Lease) ([]AlertResult, error) {
 	var results []AlertResult
-	err := s.inTx(ctx, "create alerts", func(tx bun.Tx) error {
-		results = make([]AlertResult, len(batch))
-		at := now()
-		if err := upsertRustbuckets(ctx, tx, batch, at); err != nil {
+	var err error
+	if s.isPostgres() && !slices.ContainsFunc(batch, func(in AlertInsert) bool { return in.New.DedupKey != nil }) {
+		results, err = s.createAlerts(ctx, s.db, batch, lease)
+		err = s.explain("create alerts", err)
+	} else {
+		err = s.inTx(ctx, "create alerts", func(tx bun.Tx) error {
+			results, err = s.createAlerts(ctx, tx, batch, lease)
 			return err
-		}
-		events, err := insertKeyed(ctx, tx, batch, results, at)
-		if err != nil {
-			return err
-		}
-		if err := insertUnkeyed(ctx, tx, batch, results, at); err != nil {
-			return err
-		}
-		created := make([]eventRecord, 0, len(batch)+len(events))
-		for i := range results {
-			if !results[i].Duplicate {
-				created = append(created, alertEvent(models.AlertCreated, results[i].Alert, at))
-			}
-		}
-		if err := insertDeliveries(ctx, tx, batch, results, lease, at); err != nil {
-			return err
-		}
-		return s.appendEvents(ctx, tx, at, append(created, events...))
-	})
+		})
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -72,8 +61,123 @@ func (s *Store) CreateAlerts(ctx context.Context, batch []AlertInsert, lease Lea
 	return results, nil
 }
 
+func (s *Store) createAlerts(ctx context.Context, db bun.IDB, batch []AlertInsert, lease Lease) ([]AlertResult, error) {
+	at := now()
+	results := make([]AlertResult, len(batch))
+	var statements []bun.Query
+	if q := upsertRustbuckets(db, batch, at); q != nil {
+		statements = append(statements, q)
+	}
+	updated, err := s.insertKeyed(ctx, db, batch, results, at, &statements)
+	if err != nil {
+		return nil, err
+	}
+	alerts, deliveries := 0, 0
+	for i, in := range batch {
+		if in.New.DedupKey == nil {
+			alerts++
+		}
+		if !results[i].Duplicate {
+			deliveries += len(in.Deliveries)
+		}
+	}
+	alertIDs, deliveryIDs, err := s.nextIDs(ctx, db, alerts, deliveries)
+	if err != nil {
+		return nil, err
+	}
+	var alertRows []*alertRow
+	var deliveryRows []*deliveryRow
+	events := make([]eventRecord, 0, len(batch)+len(updated))
+	for i, in := range batch {
+		result := &results[i]
+		if result.Duplicate {
+			continue
+		}
+		if in.New.DedupKey == nil {
+			row, err := newAlertRow(in.New, in.Decisions, 1, at)
+			if err != nil {
+				return nil, err
+			}
+			row.ID, alertIDs = alertIDs[0], alertIDs[1:]
+			alertRows = append(alertRows, row)
+			result.Alert = created(row.ID, in, at)
+		}
+		events = append(events, alertEvent(models.AlertCreated, result.Alert, at))
+		for _, d := range in.Deliveries {
+			row := &deliveryRow{
+				ID: deliveryIDs[0], AlertID: result.Alert.ID, ChannelID: d.ChannelID, Status: models.Pending,
+				NextAttemptAt: &at, CreatedAt: at,
+			}
+			if d.Leased {
+				row.LeasedBy, row.LeaseUntil = &lease.Holder, &lease.Until
+			}
+			deliveryIDs = deliveryIDs[1:]
+			deliveryRows = append(deliveryRows, row)
+			result.Deliveries = append(result.Deliveries, row.model())
+		}
+	}
+	if len(alertRows) > 0 {
+		statements = append(statements, db.NewInsert().Model(&alertRows).Returning("NULL"))
+	}
+	if len(deliveryRows) > 0 {
+		statements = append(statements, db.NewInsert().Model(&deliveryRows).Returning("NULL"))
+	}
+	appended, err := s.eventRows(ctx, db, at, append(events, updated...))
+	if err != nil {
+		return nil, err
+	}
+	return results, s.run(ctx, db, append(statements, appended...))
+}
+
+// created is the alert that an insert without a dedup key makes.
+func created(id int64, in AlertInsert, at time.Time) *models.Alert {
+	return &models.Alert{
+		ID: id, Type: in.New.Type, Severity: in.New.Severity, Message: in.New.Message, Details: in.New.Details,
+		Rustbucket: in.New.Rustbucket, Occurrences: 1, Notify: in.New.Notify, CreatedAt: at,
+		CreatedBy: in.New.CreatedBy, Decisions: in.Decisions,
+	}
+}
+
+// nextIDs gives ids for rows that are about to be inserted, in rising order.
+func (s *Store) nextIDs(ctx context.Context, db bun.IDB, alerts, deliveries int) (alertIDs, deliveryIDs []int64, err error) {
+	var rows []struct {
+		Kind int
+		ID   int64
+	}
+	if s.isPostgres() {
+		err = db.NewRaw(`
+			SELECT 0 AS kind, nextval('alerts_id_seq') AS id FROM generate_series(1, ?) UNION ALL
+			SELECT 1 AS kind, nextval('deliveries_id_seq') AS id FROM generate_series(1, ?)`,
+			alerts, deliveries).Scan(ctx, &rows)
+		for _, r := range rows {
+			if r.Kind == 0 {
+				alertIDs = append(alertIDs, r.ID)
+			} else {
+				deliveryIDs = append(deliveryIDs, r.ID)
+			}
+		}
+		return alertIDs, deliveryIDs, err
+	}
+	// AUTOINCREMENT follows what is inserted with an id of its own; nobody else writes during the transaction.
+	var last struct{ Alert, Delivery int64 }
+	err = db.NewRaw(`
+		SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'alerts'), 0) AS alert,
+		       coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'deliveries'), 0) AS delivery`).Scan(ctx, &last)
+	return series(last.Alert, alerts), series(last.Delivery, deliveries), err
+}
+
+// series gives the n numbers behind last.
+func series(last int64, n int) []int64 {
+	numbers := make([]int64, n)
+	for i := range numbers {
+		numbers[i] = last + 1 + int64(i)
+	}
+	return numbers
+}
+
 // upsertRustbuckets registers the machines of a batch and keeps their names up to date; the last name in the batch counts.
-func upsertRustbuckets(ctx context.Context, tx bun.Tx, batch []AlertInsert, at time.Time) error {
+// Nil = there are none.
+func upsertRustbuckets(db bun.IDB, batch []AlertInsert, at time.Time) bun.Query {
 	byID := make(map[string]rustbucketRow)
 	for _, in := range batch {
 		if r := in.New.Rustbucket; r != nil {
@@ -89,14 +193,13 @@ func upsertRustbuckets(ctx context.Context, tx bun.Tx, batch []AlertInsert, at t
 	}
 	// In one order everywhere: two processes with the same machines then wait for each other instead of deadlocking.
 	slices.SortFunc(rows, func(a, b rustbucketRow) int { return cmp.Compare(a.ID, b.ID) })
-	_, err := tx.NewInsert().Model(&rows).
-		On("CONFLICT (id) DO UPDATE").Set("name = EXCLUDED.name").Where("r.name <> EXCLUDED.name").Exec(ctx)
-	return err
+	return db.NewInsert().Model(&rows).
+		On("CONFLICT (id) DO UPDATE").Set("name = EXCLUDED.name").Where("r.name <> EXCLUDED.name")
 }
 
 // insertKeyed stores the alerts that have a dedup key: the first of a key is created unless one is open, every other counts
-// up. It returns the events of what was counted up.
-func insertKeyed(ctx context.Context, tx bun.Tx, batch []AlertInsert, results []AlertResult, at time.Time) ([]eventRecord, error) {
+// up. It returns the events of what was counted up. What stands in before is done first.
+func (s *Store) insertKeyed(ctx context.Context, tx bun.IDB, batch []AlertInsert, results []AlertResult, at time.Time, before *[]bun.Query) ([]eventRecord, error) {
 	calls := make(map[string][]int) // dedup key -> places in the batch
 	for i, in := range batch {
 		if in.New.DedupKey != nil {
@@ -116,6 +219,10 @@ func insertKeyed(ctx context.Context, tx bun.Tx, batch []AlertInsert, results []
 		rows = append(rows, row)
 	}
 	slices.SortFunc(rows, func(a, b *alertRow) int { return cmp.Compare(*a.DedupKey, *b.DedupKey) })
+	if err := s.run(ctx, tx, *before); err != nil {
+		return nil, err
+	}
+	*before = nil
 	var stored []struct {
 		ID          int64
 		DedupKey    string
@@ -148,74 +255,6 @@ func insertKeyed(ctx context.Context, tx bun.Tx, batch []AlertInsert, results []
 		}
 	}
 	return events, nil
-}
-
-// insertUnkeyed stores the other alerts. Rows come back in the order of the values on both databases.
-func insertUnkeyed(ctx context.Context, tx bun.Tx, batch []AlertInsert, results []AlertResult, at time.Time) error {
-	rows := make([]*alertRow, 0, len(batch))
-	places := make([]int, 0, len(batch))
-	for i, in := range batch {
-		if in.New.DedupKey != nil {
-			continue
-		}
-		row, err := newAlertRow(in.New, in.Decisions, 1, at)
-		if err != nil {
-			return err
-		}
-		rows, places = append(rows, row), append(places, i)
-	}
-	if len(rows) == 0 {
-		return nil
-	}
-	if _, err := tx.NewInsert().Model(&rows).Returning("id").Exec(ctx); err != nil {
-		return err
-	}
-	for i, row := range rows {
-		in := batch[places[i]]
-		alert := &models.Alert{
-			ID: row.ID, Type: in.New.Type, Severity: in.New.Severity, Message: in.New.Message, Details: in.New.Details,
-			Rustbucket: in.New.Rustbucket, Occurrences: 1, Notify: in.New.Notify, CreatedAt: at,
-			CreatedBy: in.New.CreatedBy, Decisions: in.Decisions,
-		}
-		results[places[i]] = AlertResult{Alert: alert}
-	}
-	return nil
-}
-
-func insertDeliveries(ctx context.Context, tx bun.Tx, batch []AlertInsert, results []AlertResult, lease Lease, at time.Time) error {
-	var rows []*deliveryRow
-	for i, in := range batch {
-		if results[i].Duplicate {
-			continue
-		}
-		for _, d := range in.Deliveries {
-			row := &deliveryRow{
-				AlertID: results[i].Alert.ID, ChannelID: d.ChannelID, Status: models.Pending, NextAttemptAt: &at, CreatedAt: at,
-			}
-			if d.Leased {
-				row.LeasedBy, row.LeaseUntil = &lease.Holder, &lease.Until
-			}
-			rows = append(rows, row)
-		}
-	}
-	if len(rows) == 0 {
-		return nil
-	}
-	if _, err := tx.NewInsert().Model(&rows).Returning("id").Exec(ctx); err != nil {
-		return err
-	}
-	for i, in := range batch {
-		if results[i].Duplicate {
-			continue
-		}
-		n := len(in.Deliveries)
-		results[i].Deliveries = make([]*models.Delivery, n)
-		for j, row := range rows[:n] {
-			results[i].Deliveries[j] = row.model()
-		}
-		rows = rows[n:]
-	}
-	return nil
 }
 
 // ResolveAlert marks an alert as resolved. One that is resolved already stays as it is.

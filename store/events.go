@@ -83,17 +83,26 @@ func (r *eventRecord) model(position int64, alerts map[int64]*models.Alert) *mod
 	return e
 }
 
-// appendEvents writes events in the transaction that they tell of. On SQLite, where one connection writes, they get their
-// positions at once; on PostgreSQL Place gives them after the commit.
+// appendEvents writes events in the transaction that they tell of.
 func (s *Store) appendEvents(ctx context.Context, tx bun.Tx, at time.Time, events []eventRecord) error {
+	statements, err := s.eventRows(ctx, tx, at, events)
+	if err != nil {
+		return err
+	}
+	return s.run(ctx, tx, statements)
+}
+
+// eventRows gives the statements that write events. On SQLite, where one connection writes, they get their positions at
+// once; on PostgreSQL Place gives them after the commit.
+func (s *Store) eventRows(ctx context.Context, tx bun.IDB, at time.Time, events []eventRecord) ([]bun.Query, error) {
 	if len(events) == 0 {
-		return nil
+		return nil, nil
 	}
 	var rows []*eventRow
 	for part := range slices.Chunk(events, maxEventsPerRow) {
 		payload, err := json.Marshal(part)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		rows = append(rows, &eventRow{Count: len(part), CreatedAt: at, Payload: string(payload)})
 	}
@@ -101,7 +110,7 @@ func (s *Store) appendEvents(ctx context.Context, tx bun.Tx, at time.Time, event
 		var last int64
 		err := tx.NewRaw("UPDATE feed_head SET position = position + ? WHERE id = 1 RETURNING position", len(events)).Scan(ctx, &last)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		next := last - int64(len(events)) + 1
 		for _, r := range rows {
@@ -109,8 +118,7 @@ func (s *Store) appendEvents(ctx context.Context, tx bun.Tx, at time.Time, event
 			r.FirstPosition, next = &first, next+int64(r.Count)
 		}
 	}
-	_, err := tx.NewInsert().Model(&rows).Returning("NULL").Exec(ctx)
-	return err
+	return []bun.Query{tx.NewInsert().Model(&rows).Returning("NULL")}, nil
 }
 
 // signalAppended wakes whoever waits on Appended; it never blocks.

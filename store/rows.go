@@ -143,13 +143,6 @@ type attemptRow struct {
 	Response   *string
 }
 
-func newAttemptRow(a *models.DeliveryAttempt) attemptRow {
-	return attemptRow{
-		DeliveryID: a.DeliveryID, Number: a.Number, StartedAt: a.StartedAt.UTC().Truncate(time.Microsecond),
-		DurationUs: a.Duration.Microseconds(), StatusCode: a.StatusCode, Error: a.Error, Response: a.Response,
-	}
-}
-
 func (r *attemptRow) model() *models.DeliveryAttempt {
 	return &models.DeliveryAttempt{
 		DeliveryID: r.DeliveryID, Number: r.Number, StartedAt: r.StartedAt.UTC(),

@@ -108,6 +108,28 @@ func (s *Store) inTx(ctx context.Context, what string, f func(tx bun.Tx) error) 
 	return s.explain(what, err)
 }
 
+// run carries out statements whose answers nobody needs, in their order. On PostgreSQL they go as one message, which is a
+// transaction by itself outside of one.
+func (s *Store) run(ctx context.Context, db bun.IDB, statements []bun.Query) error {
+	if !s.isPostgres() {
+		for _, q := range statements {
+			if _, err := db.NewRaw("?", q).Exec(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(statements) == 0 {
+		return nil
+	}
+	args := make([]any, len(statements))
+	for i, q := range statements {
+		args[i] = q
+	}
+	_, err := db.NewRaw(strings.TrimSuffix(strings.Repeat("?;\n", len(args)), ";\n"), args...).Exec(ctx)
+	return err
+}
+
 // now is the present as the databases keep it.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
