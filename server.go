@@ -81,6 +81,9 @@ func serve(c config) error {
 	}
 	web.open(running.api, s.Ping)
 	greet(listener.Addr(), c, firstToken, applied)
+	if c.AdminToken.short() {
+		log.Warn("ADMIN_TOKEN is shorter than 16 characters and could be guessed: make one with openssl rand -hex 32")
+	}
 
 	select {
 	case err = <-served:

@@ -1,0 +1,287 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rustbucket/alerts/models"
+	"github.com/rustbucket/alerts/notifiers"
+	"github.com/rustbucket/alerts/seal"
+	"github.com/rustbucket/alerts/store"
+	"github.com/rustbucket/alerts/testkit"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := testkit.StopPostgres(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// notifierFunc lets a test decide what becomes of a send; everything else is the real thing.
+type notifierFunc func(ctx context.Context, n notifiers.Notification) notifiers.Outcome
+
+func (f notifierFunc) Send(ctx context.Context, n notifiers.Notification) notifiers.Outcome {
+	return f(ctx, n)
+}
+
+// world is an intake and a dispatcher at work on a database.
+type world struct {
+	t          *testing.T
+	store      *store.Store
+	directory  *Directory
+	dispatcher *Dispatcher
+	intake     *Intake
+	stop       func()
+}
+
+func newWorld(t *testing.T, url string, send notifierFunc) *world {
+	t.Helper()
+	keys, err := seal.New(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	s, err := store.Open(t.Context(), store.Options{URL: url, Keyring: keys, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, store: s, directory: NewDirectory(s, log)}
+	if err := w.directory.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.dispatcher = NewDispatcher(s, w.directory, notifiers.Set{models.Webhook: send}, 2*time.Second, log)
+	w.intake = NewIntake(s, w.directory, w.dispatcher)
+	ctx, cancel := context.WithCancel(context.Background())
+	taking := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() { w.dispatcher.Run(ctx) })
+	running.Go(func() { w.intake.Run(context.Background(), taking) })
+	w.stop = sync.OnceFunc(func() { close(taking); <-w.intake.batches.idle; cancel(); running.Wait(); s.Close() })
+	t.Cleanup(w.stop)
+	return w
+}
+
+func onBoth(t *testing.T, test func(t *testing.T, url string)) {
+	t.Run("SQLite", func(t *testing.T) { test(t, "sqlite:"+filepath.Join(t.TempDir(), "alerts.db")) })
+	t.Run("PostgreSQL", func(t *testing.T) { test(t, testkit.NewDatabase(t)) })
+}
+
+func (w *world) channel(name string) *models.Channel {
+	w.t.Helper()
+	c := &models.Channel{Name: name, IsActive: true, Config: &models.WebhookConfig{URL: "http://" + name}}
+	if err := w.store.CreateChannel(w.t.Context(), c); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.directory.Refresh(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
+func (w *world) create(n int) []*models.Alert {
+	w.t.Helper()
+	alerts := make([]*models.NewAlert, n)
+	for i := range alerts {
+		alerts[i] = &models.NewAlert{Type: "error", Message: fmt.Sprint(i), Notify: true}
+	}
+	created, err := w.intake.Create(w.t.Context(), alerts)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return created
+}
+
+func (w *world) until(what string, met func() bool) {
+	w.t.Helper()
+	deadline := time.Now().Add(45 * time.Second)
+	for !met() {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("waited in vain for %s", what)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+func (w *world) count(status models.DeliveryStatus, channel *models.Channel) int {
+	w.t.Helper()
+	n, err := w.store.CountDeliveries(w.t.Context(), &models.DeliveryFilter{Statuses: []models.DeliveryStatus{status}, ChannelID: &channel.ID})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return n
+}
+
+func host(n notifiers.Notification) string {
+	return n.Config.(*models.WebhookConfig).URL[len("http://"):]
+}
+
+func TestDispatcher_AHungChannelHoldsUpNobodyElse(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		var hanging, most atomic.Int64
+		w := newWorld(t, url, func(ctx context.Context, n notifiers.Notification) notifiers.Outcome {
+			if host(n) == "good" {
+				return notifiers.Outcome{}
+			}
+			most.Store(max(most.Load(), hanging.Add(1)))
+			defer hanging.Add(-1)
+			<-ctx.Done()
+			return notifiers.Outcome{Result: notifiers.Retry, Error: "no answer"}
+		})
+		bad, good := w.channel("bad"), w.channel("good")
+		w.create(1000)
+		began := time.Now()
+		w.until("the good channel", func() bool { return w.count(models.Delivered, good) == 1000 })
+		if took := time.Since(began); took > 20*time.Second {
+			t.Errorf("the good channel took %v", took)
+		}
+		if n := w.count(models.Pending, bad); n != 1000 {
+			t.Errorf("%d deliveries of the hung channel wait", n)
+		}
+		if n := most.Load(); n > maxInFlight || n == 0 {
+			t.Errorf("%d sends in flight on one channel, want at most %d", n, maxInFlight)
+		}
+	})
+}
+
+func TestDispatcher_ABacklogIsDrainedWholeAndInOrder(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		var mu sync.Mutex
+		sent := map[string]int{}
+		w := newWorld(t, url, func(_ context.Context, n notifiers.Notification) notifiers.Outcome {
+			mu.Lock()
+			defer mu.Unlock()
+			sent[n.Key]++
+			return notifiers.Outcome{StatusCode: 200}
+		})
+		c := w.channel("good")
+		for range 3 {
+			w.create(1000) // more than a lane holds: the rest waits in the database
+		}
+		w.until("all deliveries", func() bool { return w.count(models.Delivered, c) == 3000 })
+		mu.Lock()
+		defer mu.Unlock()
+		for key, n := range sent {
+			if n != 1 {
+				t.Errorf("%s was sent %d times", key, n)
+			}
+		}
+		if len(sent) != 3000 {
+			t.Errorf("%d of 3000 were sent", len(sent))
+		}
+	})
+}
+
+func TestDispatcher_AnotherProcessTakesOverWhatADeadOneHeld(t *testing.T) {
+	url := testkit.NewDatabase(t)
+	w := newWorld(t, url, func(context.Context, notifiers.Notification) notifiers.Outcome { return notifiers.Outcome{} })
+	c := w.channel("good")
+	// A process that leased a delivery and was killed: its lease has run out.
+	dead := store.Lease{Holder: "dead", Until: time.Now().Add(-time.Millisecond)}
+	results, err := w.store.CreateAlerts(t.Context(), []store.AlertInsert{{
+		New: &models.NewAlert{Type: "error", Message: "m", Notify: true}, Deliveries: []store.NewDelivery{{ChannelID: c.ID, Leased: true}},
+	}}, dead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.until("the delivery", func() bool { return w.count(models.Delivered, c) == 1 })
+	// The dead one was only slow: what it says now comes too late.
+	applied, err := w.store.Record(t.Context(), "dead", []store.Outcome{{Delivery: results[0].Deliveries[0], Status: models.Failed}})
+	if err != nil || len(applied) != 0 {
+		t.Errorf("a late outcome was recorded: %v, %v", applied, err)
+	}
+}
+
+func TestDispatcher_OutcomesDecideWhatBecomesOfADelivery(t *testing.T) {
+	first, tenth := &models.Delivery{ID: 1}, &models.Delivery{ID: 1, Attempts: 9}
+	retried := &models.Delivery{ID: 1, Attempts: 12, SeriesStart: 10}
+	for name, c := range map[string]struct {
+		delivery *models.Delivery
+		outcome  notifiers.Outcome
+		status   models.DeliveryStatus
+		min, max time.Duration // until the next attempt
+	}{
+		"delivered":                 {first, notifiers.Outcome{}, models.Delivered, 0, 0},
+		"permanent":                 {first, notifiers.Outcome{Result: notifiers.Permanent, Error: "no"}, models.Failed, 0, 0},
+		"broken":                    {first, notifiers.Outcome{Result: notifiers.ChannelBroken, Error: "no"}, models.Failed, 0, 0},
+		"retry":                     {first, notifiers.Outcome{Result: notifiers.Retry, Error: "no"}, models.Pending, 4 * time.Second, 6 * time.Second},
+		"retry, asked for more":     {first, notifiers.Outcome{Result: notifiers.Retry, Error: "no", RetryAfter: time.Minute}, models.Pending, time.Minute, time.Minute},
+		"retry, asked for less":     {first, notifiers.Outcome{Result: notifiers.Retry, Error: "no", RetryAfter: time.Second}, models.Pending, 4 * time.Second, 6 * time.Second},
+		"the last one":              {tenth, notifiers.Outcome{Result: notifiers.Retry, Error: "no"}, models.Failed, 0, 0},
+		"third of a series by hand": {retried, notifiers.Outcome{Result: notifiers.Retry, Error: "no"}, models.Pending, 96 * time.Second, 144 * time.Second},
+	} {
+		attempt := &models.DeliveryAttempt{Number: c.delivery.Attempts + 1, Error: optional(c.outcome.Error)}
+		began := time.Now()
+		o := judge(c.delivery, attempt, c.outcome)
+		if o.Status != c.status || (o.Error == nil) != (c.status == models.Delivered) || (o.NextAttemptAt != nil) != (c.status == models.Pending) {
+			t.Errorf("%s: %+v", name, o)
+		}
+		if o.NextAttemptAt != nil {
+			if pause := o.NextAttemptAt.Sub(began); pause < c.min-time.Millisecond || pause > c.max+time.Second {
+				t.Errorf("%s: the next attempt after %v, want %v to %v", name, pause, c.min, c.max)
+			}
+		}
+	}
+}
+
+func TestDispatcher_ANotifierThatPanicsHarmsOneDelivery(t *testing.T) {
+	w := newWorld(t, "sqlite:"+filepath.Join(t.TempDir(), "alerts.db"), func(_ context.Context, n notifiers.Notification) notifiers.Outcome {
+		if host(n) == "bad" {
+			panic("oops")
+		}
+		return notifiers.Outcome{}
+	})
+	bad, good := w.channel("bad"), w.channel("good")
+	w.create(5)
+	w.until("both channels", func() bool { return w.count(models.Failed, bad) == 5 && w.count(models.Delivered, good) == 5 })
+}
+
+func TestIntake_RefusesWhenTooMuchWaits(t *testing.T) {
+	release := make(chan struct{})
+	b := newBatcher(10, 20, func(n int) int { return n }, func(_ context.Context, batch []int) ([]int, []error) {
+		<-release
+		return batch, make([]error, len(batch))
+	})
+	stop := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() { b.run(context.Background(), stop) })
+	var answered, refused atomic.Int64
+	var callers sync.WaitGroup
+	for range 100 {
+		callers.Go(func() {
+			switch _, err := b.do(t.Context(), 5); {
+			case err == nil:
+				answered.Add(1)
+			case models.HasCode(err, models.Overloaded):
+				refused.Add(1)
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	for refused.Load() < 90 { // at most one batch at work and 20 waiting
+		time.Sleep(time.Millisecond)
+	}
+	close(release)
+	callers.Wait()
+	close(stop)
+	running.Wait()
+	if answered.Load()+refused.Load() != 100 || answered.Load() == 0 {
+		t.Errorf("%d answered, %d refused", answered.Load(), refused.Load())
+	}
+	if _, err := b.do(t.Context(), 1); !models.HasCode(err, models.Overloaded) {
+		t.Errorf("after its end: %v", err)
+	}
+}
