@@ -64,3 +64,8 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 )
+
+ignore (
+	./e2e/node_modules
+	./playground/web/node_modules
+)

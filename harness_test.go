@@ -25,6 +25,7 @@ const testToken = "test-admin-token-0123456789"
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	_ = os.RemoveAll(programDir())
 	if err := testkit.StopPostgres(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1

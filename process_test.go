@@ -26,17 +26,21 @@ import (
 
 // program builds the program once for all tests that run it as a user does.
 var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "alerts-program-")
-	if err != nil {
+	path := filepath.Join(programDir(), "alerts")
+	if err := os.MkdirAll(programDir(), 0o700); err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "alerts")
 	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("%w: %s", err, out)
 	}
 	return path, err
 })
+
+// programDir is removed when the tests end.
+func programDir() string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("alerts-program-%d", os.Getpid()))
+}
 
 // process is the program as a process of its own.
 type process struct {

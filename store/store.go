@@ -65,9 +65,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		s.Close()
 		return nil, err
 	}
-	s.db.AddQueryHook(&s.queries)
-	if s.read != s.db {
-		s.read.AddQueryHook(&s.queries)
+	shared := s.read == s.db
+	s.db = s.db.WithQueryHook(&s.queries)
+	if s.read = s.read.WithQueryHook(&s.queries); shared {
+		s.read = s.db
 	}
 	return s, nil
 }
