@@ -16,7 +16,7 @@ generate: ## make the GraphQL code anew from schema.graphqls
 lint: ## gofmt, go vet, staticcheck
 	@scripts/lint
 
-fresh: ## fail when the generated code is not what the schema gives
+fresh: ## fail when something generated is not what its sources give
 	@scripts/fresh
 
 bench: ## measure the whole way of an alert
