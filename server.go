@@ -210,7 +210,7 @@ func greet(addr net.Addr, c config, firstToken string, applied []string) {
 		database = "SQLite at " + path
 	}
 	if len(applied) > 0 {
-		database += fmt.Sprintf(" (%d migrations applied)", len(applied))
+		database += ", brought up to date"
 	}
 	fmt.Printf("  database     %s\n", database)
 	if firstToken != "" {

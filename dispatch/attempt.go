@@ -3,7 +3,6 @@ package dispatch
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -35,7 +34,7 @@ func (d *Dispatcher) attempt(j job) store.Outcome {
 		return cancelled(j.delivery, nil, store.CancelledInactive)
 	}
 	started := time.Now()
-	outcome := d.send(ctx, notifiers.Notification{Key: key(j.delivery), Alert: j.alert, Config: channel.Config})
+	outcome := d.send(ctx, notifiers.Notification{Key: d.key(j.delivery), Alert: j.alert, Config: channel.Config})
 	attempt := &models.DeliveryAttempt{
 		DeliveryID: j.delivery.ID, Number: j.delivery.Attempts + 1, StartedAt: started, Duration: time.Since(started),
 		StatusCode: optional(outcome.StatusCode), Error: optional(outcome.Error), Response: optional(outcome.Response),
@@ -132,9 +131,9 @@ func postponed(d *models.Delivery) store.Outcome {
 	return store.Outcome{Delivery: d, Status: models.Pending, Error: d.Error, NextAttemptAt: &next}
 }
 
-// key is the same in every attempt of a delivery and different for every other.
-func key(d *models.Delivery) string {
-	return "alert-" + strconv.FormatInt(d.AlertID, 10) + "-delivery-" + strconv.FormatInt(d.ID, 10)
+// key is the same in every attempt of a delivery and different for every other, on other databases too.
+func (d *Dispatcher) key(delivery *models.Delivery) string {
+	return fmt.Sprintf("alert-%d-delivery-%d-%s", delivery.AlertID, delivery.ID, d.store.DatabaseID())
 }
 
 func optional[T comparable](v T) *T {

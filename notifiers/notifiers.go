@@ -15,7 +15,7 @@ import (
 
 // Notification is one alert to be told to one channel.
 type Notification struct {
-	// Key is the same in every attempt of one delivery and different for every other: "alert-12-channel-3". Services and
+	// Key is the same in every attempt of one delivery and different for every other: "alert-12-delivery-34-a0550215ea3b". Services and
 	// receivers recognise a second copy by it (webhook-id, Message-ID).
 	Key    string
 	Alert  *models.Alert
