@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/rustbucket/alerts/access"
+	"github.com/rustbucket/alerts/feed"
 	"github.com/rustbucket/alerts/store"
 	"github.com/rustbucket/alerts/testkit"
 )
@@ -38,6 +39,7 @@ type server struct {
 	t     testing.TB
 	url   string
 	store *store.Store
+	feed  *feed.Feed
 	log   *logBuffer
 	stop  func()
 }
@@ -90,7 +92,7 @@ func startServer(t testing.TB, databaseURL string, settings ...string) *server {
 			t.Error("the log has the admin token")
 		}
 	})
-	return &server{t: t, url: httpServer.URL, store: s, log: logged, stop: stop}
+	return &server{t: t, url: httpServer.URL, store: s, feed: running.feed, log: logged, stop: stop}
 }
 
 // answer is what the API answers.

@@ -108,6 +108,7 @@ func serve(c config) error {
 // rooms are the parts of the server that run.
 type rooms struct {
 	api     http.Handler
+	feed    *feed.Feed
 	streams part // ends first: its clients come back elsewhere, or when the server is up again
 	intake  part // ends when every accepted call is answered
 	sender  part // ends when what was in flight is recorded
@@ -139,7 +140,7 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 	dispatcher := newDispatcher(c, s, directory, log)
 	intake := dispatch.NewIntake(s, directory, dispatcher)
 	events := feed.New(s, log)
-	r := &rooms{streams: newPart(), intake: newPart(), sender: newPart(), rest: newPart()}
+	r := &rooms{feed: events, streams: newPart(), intake: newPart(), sender: newPart(), rest: newPart()}
 	r.rest.run(directory.Run)
 	r.rest.run(events.Run)
 	r.rest.run(func(ctx context.Context) {

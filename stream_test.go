@@ -22,8 +22,10 @@ type subscription struct {
 	cancel context.CancelFunc
 }
 
+// subscribe returns when the subscription has begun, or was refused.
 func (s *server) subscribe(t *testing.T, query string, variables map[string]any) *subscription {
 	t.Helper()
+	before := s.feed.Readers()
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
 	body, _ := json.Marshal(map[string]any{"query": query, "variables": variables})
@@ -61,6 +63,7 @@ func (s *server) subscribe(t *testing.T, query string, variables map[string]any)
 			}
 		}
 	}()
+	s.until("the subscription to begin", func() bool { return s.feed.Readers() > before || len(sub.errs) > 0 })
 	return sub
 }
 
@@ -85,6 +88,11 @@ func TestStreams_EveryProcessSeesEveryEvent(t *testing.T) {
 	one, two := startServer(t, url), startServer(t, url)
 	r := newReceiver(t)
 	one.createChannel("hook", webhook(r.URL))
+	began := time.Now()
+	two.until("the channel to be known in the other process", func() bool { return len(two.do(`{ channels { id } }`, nil)["channels"].([]any)) == 1 })
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("a new channel was known in the other process after %v", took)
+	}
 	const query = `subscription { feed { cursor kind alert { message } delivery { status attempts channel { name } } attempt { number statusCode } } }`
 	subs := []*subscription{one.subscribe(t, query, nil), two.subscribe(t, query, nil)}
 	servers := []*server{one, two}
@@ -132,6 +140,7 @@ func TestStreams_TheFeedGoesOnWhereItWasLeft(t *testing.T) {
 			t.Fatalf("a feed without after begins with %v", e)
 		}
 		first.cancel()
+		s.until("the first to end", func() bool { return s.feed.Readers() == 0 })
 		for i := 1; i < 1200; i++ { // more than one read, in several rows
 			s.createAlert(map[string]any{"message": fmt.Sprint(i), "type": fmt.Sprint("type-", i%3)})
 		}

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// straight measures the same callers sending straight to the receiver, with nothing between them: the ceiling.
+// straight measures the same callers sending straight to the receiver, with nothing between them. Both are in this
+// process, so no call wakes another one: it is a ceiling for the bench itself, which no server can come near.
 func (b *bench) straight(ctx context.Context) (baseline, error) {
 	say("straight: %d callers to the receiver, no server between", b.callers)
 	one := newLedger(warmUp + b.single)

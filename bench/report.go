@@ -55,7 +55,7 @@ func (r *report) print(w io.Writer, markdown bool) {
 }
 
 func (r *report) table() table {
-	t := table{header: []string{"", "straight to the receiver"}}
+	t := table{header: []string{"", "straight, in one process"}}
 	for _, res := range r.results {
 		t.header = append(t.header, res.database)
 	}
@@ -88,7 +88,9 @@ func (r *report) addLatency(t *table) {
 	base := r.straight.one.arrival.p50
 	add("call, p50 / p99", func(x times) string { return pair(x.call) })
 	add("call to arrival, p50 / p99", func(x times) string { return pair(x.arrival) })
-	add("call to arrival, p50: times as long as straight", func(x times) string { return ratio(x.arrival.p50, base) })
+	add("call to arrival, p50 ÷ straight", func(x times) string { return ratio(x.arrival.p50, base) })
+	addLine(t, r.results, "call to arrival, p50 ÷ syncing 4 KiB", unknown, func(res result) *times { return res.latency },
+		func(x times) string { return ratio(x.arrival.p50, r.sync.p50) })
 }
 
 func (r *report) addThroughput(t *table) {
@@ -187,6 +189,10 @@ func show(d time.Duration) string {
 	switch {
 	case ms == 0:
 		return unknown
+	case ms < 0.01:
+		return fmt.Sprintf("%.1f µs", 1000*ms)
+	case ms < 1:
+		return fmt.Sprintf("%.0f µs", 1000*ms)
 	case ms < 10:
 		return fmt.Sprintf("%.2f ms", ms)
 	case ms < 100:

@@ -160,6 +160,13 @@ func expired() error {
 	return &models.Error{Code: models.CursorExpired, Field: "after", Message: "events behind this cursor are no longer kept: begin anew without after"}
 }
 
+// Readers says how many readers there are.
+func (f *Feed) Readers() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.readers
+}
+
 // Close ends the reader.
 func (r *Reader) Close() {
 	r.feed.mu.Lock()
