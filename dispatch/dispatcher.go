@@ -129,7 +129,9 @@ func (d *Dispatcher) claim(ctx context.Context, channelID int64) {
 	d.mu.Lock()
 	l := d.lanes[channelID]
 	l.reserved -= room - len(claimed)
-	l.more = len(claimed) == room
+	if len(claimed) == room {
+		l.more = true
+	}
 	d.mu.Unlock()
 }
 
@@ -163,6 +165,7 @@ func (d *Dispatcher) reserveAll(channelID int64) int {
 	}
 	n := l.room()
 	l.reserved += n
+	l.more = false // from here on: what the intake leaves in the database meanwhile counts anew
 	return n
 }
 
@@ -196,9 +199,7 @@ func (d *Dispatcher) work(l *lane) {
 		}
 		// A send must be able to end, and its outcome to be recorded, while the lease holds.
 		if time.Until(j.until) < d.timeout+2*time.Second {
-			if err := d.store.Release(context.Background(), d.holder, []int64{j.delivery.ID}); err != nil {
-				d.log.Warn("handing back a lease failed; it ends by itself", "delivery", j.delivery.ID, "error", err)
-			}
+			d.release(context.Background(), []int64{j.delivery.ID})
 			continue
 		}
 		d.records <- d.attempt(j)
@@ -249,12 +250,17 @@ func (d *Dispatcher) drain(ctx context.Context) {
 		l.queue = nil
 	}
 	d.mu.Unlock()
+	d.release(ctx, ids)
+	d.sends.Wait()
+}
+
+// release hands deliveries back that were not attempted. When that fails their leases end by themselves.
+func (d *Dispatcher) release(ctx context.Context, ids []int64) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	if err := d.store.Release(ctx, d.holder, ids); err != nil {
 		d.log.Warn("handing back leases failed; they end by themselves", "deliveries", len(ids), "error", err)
 	}
-	d.sends.Wait()
 }
 
 func (d *Dispatcher) complain(ctx context.Context, what string, err error) {

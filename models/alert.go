@@ -3,6 +3,7 @@
 package models
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"time"
@@ -78,14 +79,27 @@ func (a *NewAlert) Valid(path string) error {
 	if len(a.Details) > MaxDetailsBytes {
 		return Invalid(path+".details", "is %d bytes of JSON; at most %d are kept", len(a.Details), MaxDetailsBytes)
 	}
-	// PostgreSQL's jsonb and text take no NUL, written \u0000 in JSON.
-	if strings.Contains(string(a.Details), `\u0000`) {
+	if hasNUL(a.Details) {
 		return Invalid(path+".details", "contains a NUL character (\\u0000): leave it out")
 	}
 	if !utf8.Valid(a.Details) {
 		return Invalid(path+".details", "is not valid UTF-8")
 	}
 	return nil
+}
+
+// hasNUL reports whether a string in JSON has a NUL, written \u0000: databases and receivers choke on it.
+func hasNUL(json []byte) bool {
+	for rest := json; ; {
+		i := bytes.IndexByte(rest, '\\')
+		if i < 0 {
+			return false
+		}
+		if bytes.HasPrefix(rest[i:], []byte(`\u0000`)) {
+			return true
+		}
+		rest = rest[min(i+2, len(rest)):] // the backslash and what it escapes
+	}
 }
 
 // ValidText returns an Error unless s is 1 to max characters of valid UTF-8, not only blanks, and without NUL.
