@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -25,12 +24,8 @@ import (
 const testToken = "test-admin-token-0123456789"
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	code := testkit.Run(m)
 	_ = os.RemoveAll(programDir())
-	if err := testkit.StopPostgres(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
 	os.Exit(code)
 }
 
@@ -198,16 +193,9 @@ func (s *server) deliveries(alertID string) []any {
 	return list
 }
 
-// until waits for a condition.
 func (s *server) until(what string, met func() bool) {
 	s.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for !met() {
-		if time.Now().After(deadline) {
-			s.t.Fatalf("waited in vain for %s", what)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	testkit.Until(s.t, what, met)
 }
 
 // at gives what stands under a path in an answer: names of fields and places in lists.

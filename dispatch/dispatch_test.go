@@ -18,14 +18,7 @@ import (
 	"github.com/rustbucket/alerts/testkit"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := testkit.StopPostgres(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(testkit.Run(m)) }
 
 // notifierFunc lets a test decide what becomes of a send; everything else is the real thing.
 type notifierFunc func(ctx context.Context, n notifiers.Notification) notifiers.Outcome
@@ -104,17 +97,6 @@ func (w *world) create(n int) []*models.Alert {
 	return created
 }
 
-func (w *world) until(what string, met func() bool) {
-	w.t.Helper()
-	deadline := time.Now().Add(45 * time.Second)
-	for !met() {
-		if time.Now().After(deadline) {
-			w.t.Fatalf("waited in vain for %s", what)
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
-}
-
 func (w *world) count(status models.DeliveryStatus, channel *models.Channel) int {
 	w.t.Helper()
 	n, err := w.store.CountDeliveries(w.t.Context(), &models.DeliveryFilter{Statuses: []models.DeliveryStatus{status}, ChannelID: &channel.ID})
@@ -143,7 +125,7 @@ func TestDispatcher_AHungChannelHoldsUpNobodyElse(t *testing.T) {
 		bad, good := w.channel("bad"), w.channel("good")
 		w.create(1000)
 		began := time.Now()
-		w.until("the good channel", func() bool { return w.count(models.Delivered, good) == 1000 })
+		testkit.Until(t, "the good channel", func() bool { return w.count(models.Delivered, good) == 1000 })
 		if took := time.Since(began); took > 20*time.Second {
 			t.Errorf("the good channel took %v", took)
 		}
@@ -170,7 +152,7 @@ func TestDispatcher_ABacklogIsDrainedWholeAndInOrder(t *testing.T) {
 		for range 3 {
 			w.create(1000) // more than a lane holds: the rest waits in the database
 		}
-		w.until("all deliveries", func() bool { return w.count(models.Delivered, c) == 3000 })
+		testkit.Until(t, "all deliveries", func() bool { return w.count(models.Delivered, c) == 3000 })
 		mu.Lock()
 		defer mu.Unlock()
 		for key, n := range sent {
@@ -196,7 +178,7 @@ func TestDispatcher_AnotherProcessTakesOverWhatADeadOneHeld(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.until("the delivery", func() bool { return w.count(models.Delivered, c) == 1 })
+	testkit.Until(t, "the delivery", func() bool { return w.count(models.Delivered, c) == 1 })
 	// The dead one was only slow: what it says now comes too late.
 	applied, err := w.store.Record(t.Context(), "dead", []store.Outcome{{Delivery: results[0].Deliveries[0], Status: models.Failed}})
 	if err != nil || len(applied) != 0 {
@@ -245,7 +227,7 @@ func TestDispatcher_ANotifierThatPanicsHarmsOneDelivery(t *testing.T) {
 	})
 	bad, good := w.channel("bad"), w.channel("good")
 	w.create(5)
-	w.until("both channels", func() bool { return w.count(models.Failed, bad) == 5 && w.count(models.Delivered, good) == 5 })
+	testkit.Until(t, "both channels", func() bool { return w.count(models.Failed, bad) == 5 && w.count(models.Delivered, good) == 5 })
 }
 
 func TestIntake_RefusesWhenTooMuchWaits(t *testing.T) {

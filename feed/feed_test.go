@@ -18,14 +18,7 @@ import (
 	"github.com/rustbucket/alerts/testkit"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := testkit.StopPostgres(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(testkit.Run(m)) }
 
 // onBoth runs a test with a running feed on each database.
 func onBoth(t *testing.T, test func(t *testing.T, s *store.Store, f *Feed)) {

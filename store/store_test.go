@@ -19,14 +19,7 @@ import (
 	"github.com/rustbucket/alerts/testkit"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := testkit.StopPostgres(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(testkit.Run(m)) }
 
 // onBoth runs a test of the conformance suite over both databases: what it asserts is what the rest of the program may
 // rely on, whichever is used.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // shared is the one server of this test binary: starting one takes a second or two, a database on it some milliseconds.
@@ -68,4 +70,28 @@ func NewDatabase(t testing.TB) string {
 		}
 	})
 	return p.URL(name)
+}
+
+// Run runs the tests of a package and stops the shared server after them. It is all that a TestMain needs:
+//
+//	func TestMain(m *testing.M) { os.Exit(testkit.Run(m)) }
+func Run(m *testing.M) int {
+	code := m.Run()
+	if err := StopPostgres(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+// Until waits for a condition and fails the test when it is not met within 45 s.
+func Until(t testing.TB, what string, met func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(45 * time.Second)
+	for !met() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
 }
