@@ -37,14 +37,23 @@ const (
 
 // cursor names a place in a list of this database; it means nothing in another list or database.
 func (r *Resolver) cursor(list string, n int64) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(list + ":" + r.Store.DatabaseID() + ":" + strconv.FormatInt(n, 10)))
+	return encodeCursor(list, r.Store.DatabaseID(), n)
 }
 
-// parseCursor gives the place, or BAD_USER_INPUT for a cursor from elsewhere.
-func (r *Resolver) parseCursor(list, cursor string) (int64, error) {
-	if b, err := base64.RawURLEncoding.DecodeString(cursor); err == nil {
-		if rest, ok := strings.CutPrefix(string(b), list+":"+r.Store.DatabaseID()+":"); ok {
-			if n, err := strconv.ParseInt(rest, 10, 64); err == nil && n >= 0 && strconv.FormatInt(n, 10) == rest {
+// position gives the place that a cursor names, or BAD_USER_INPUT for a cursor from elsewhere.
+func (r *Resolver) position(list, cursor string) (int64, error) {
+	return parseCursor(list, r.Store.DatabaseID(), cursor)
+}
+
+func encodeCursor(list, database string, n int64) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(list + ":" + database + ":" + strconv.FormatInt(n, 10)))
+}
+
+// parseCursor takes exactly what encodeCursor gives.
+func parseCursor(list, database, cursor string) (int64, error) {
+	if b, err := base64.RawURLEncoding.Strict().DecodeString(cursor); err == nil {
+		if digits, ok := strings.CutPrefix(string(b), list+":"+database+":"); ok {
+			if n, err := strconv.ParseInt(digits, 10, 64); err == nil && n >= 0 && encodeCursor(list, database, n) == cursor {
 				return n, nil
 			}
 		}
@@ -62,7 +71,7 @@ func (r *Resolver) page(list string, first *int, after *string) (limit int, befo
 		return 0, 0, models.Invalid("first", "is %d: ask for 0 to %d at a time", limit, maxPage)
 	}
 	if after != nil {
-		if before, err = r.parseCursor(list, *after); err != nil {
+		if before, err = r.position(list, *after); err != nil {
 			return 0, 0, err
 		}
 	}

@@ -256,7 +256,7 @@ func (r *subscriptionResolver) DeliveryUpdated(ctx context.Context, filter *mode
 func (r *subscriptionResolver) Feed(ctx context.Context, after *string, filter *models.FeedFilter) (<-chan *models.FeedEvent, error) {
 	var position *int64
 	if after != nil {
-		p, err := r.parseCursor(feedCursor, *after)
+		p, err := r.position(feedCursor, *after)
 		if err != nil {
 			return nil, err
 		}
