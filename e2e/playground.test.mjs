@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { chromium } from 'playwright-core';
 import { Server, token } from './server.mjs';
-import { patience, until } from './wait.mjs';
+import { patience, until, within } from './wait.mjs';
 
 const switches = [
   '--no-sandbox',
@@ -202,6 +202,49 @@ test('a subscription in the page comes back after a restart', async (t) => {
     await server.createAlert({ message: 'after the restart' });
     return (await answer(page)).includes('after the restart');
   });
+});
+
+test('a tab that is opened before the editors are loaded runs its own text', async (t) => {
+  const server = await Server.start(t);
+  const { page, tried } = await openBrowser(t, server);
+  let load;
+  const asked = new Promise((seen) => {
+    const loaded = new Promise((done) => (load = done));
+    page.route('**/monaco-editor-*.js', async (route) => {
+      seen();
+      await loaded;
+      await route.continue();
+    });
+  });
+  await page.goto(`${server.url}/playground`);
+  await signIn(page, token);
+  await within('the page to ask for its editors', asked);
+  // Not by role: what cannot be used yet has none.
+  const tab = page.locator('.graphiql-tab', { hasText: 'Alerts' });
+  await tab.waitFor();
+  await tab.getByText('Alerts').press('Enter'); // the keyboard does not ask where the mouse may go
+  assert.equal(await page.locator('.graphiql-tab-active').innerText(), 'CreateAlert');
+  const opened = tab.click();
+  load();
+  await opened;
+  await runButton(page).click();
+  await answers(page, '"totalCount"');
+  assert.deepEqual(tried.api.filter((body) => body.includes('mutation CreateAlert')), [], 'the tab before was run');
+});
+
+test('nothing that was typed is kept after signing out', async (t) => {
+  const server = await Server.start(t);
+  const { page } = await openBrowser(t, server);
+  await page.clock.install();
+  await page.goto(`${server.url}/playground`);
+  await signIn(page, token);
+  await page.locator('.graphiql-query-editor .view-line').first().waitFor();
+  await page.clock.pauseAt(Date.now() + 60_000);
+  await openTab(page, 'Alerts');
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByLabel('Token', { exact: true }).waitFor();
+  await page.clock.runFor(5_000); // what the editors still meant to save
+  assert.equal(await keepsNoSecret(page), '{}');
 });
 
 test('a token that is revoked signs the page out', async (t) => {

@@ -3,13 +3,14 @@ import '@graphiql/react/style.css';
 import '@graphiql/plugin-doc-explorer/style.css';
 import '@graphiql/plugin-history/style.css';
 import 'graphiql/graphiql.css';
+import { useGraphiQL } from '@graphiql/react';
 import { createGraphiQLFetcher } from '@graphiql/toolkit';
 import { GraphiQL } from 'graphiql';
 import { parse } from 'graphql';
 import { createClient } from 'graphql-ws';
 import { useEffect, useState } from 'react';
 import { examples, newTab } from './examples.js';
-import { graphqlURL, storage } from './session.js';
+import { graphqlURL, storageFor } from './session.js';
 
 // The close codes that say that the token will not do.
 const refusals = new Set([4401, 4403]);
@@ -64,8 +65,19 @@ function operationsOf(query) {
   }
 }
 
+// Tells, from within GraphiQL, when it has made all its editors.
+function Editors({ onReady }) {
+  const ready = useGraphiQL((state) => Boolean(state.queryEditor && state.variableEditor && state.responseEditor));
+  useEffect(() => {
+    if (ready) onReady(true);
+  }, [ready, onReady]);
+  return null;
+}
+
 export default function Explorer({ token, onRefused, onLink }) {
   const [link, setLink] = useState(null);
+  const [ready, setReady] = useState(false);
+  const [storage] = useState(() => storageFor(token));
   useEffect(() => {
     const opened = connect(token, onRefused, onLink);
     setLink(opened);
@@ -77,20 +89,25 @@ export default function Explorer({ token, onRefused, onLink }) {
 
   if (!link) return null;
   return (
-    <GraphiQL
-      fetcher={link.fetcher}
-      storage={storage}
-      shouldPersistHeaders={false}
-      showPersistHeadersSettings={false}
-      isHeadersEditorEnabled={false}
-      defaultQuery={newTab}
-      defaultTabs={examples}
-      schemaDescription
-      inputValueDeprecation
-    >
-      <GraphiQL.Logo>
-        <span />
-      </GraphiQL.Logo>
-    </GraphiQL>
+    // GraphiQL shows its tabs before it has loaded its editors. A tab that is opened by then never reaches them: they
+    // would show, run and save the text of the tab before under the name of the new one.
+    <div className="explorer" inert={!ready}>
+      <GraphiQL
+        fetcher={link.fetcher}
+        storage={storage}
+        shouldPersistHeaders={false}
+        showPersistHeadersSettings={false}
+        isHeadersEditorEnabled={false}
+        defaultQuery={newTab}
+        defaultTabs={examples}
+        schemaDescription
+        inputValueDeprecation
+      >
+        <Editors onReady={setReady} />
+        <GraphiQL.Logo>
+          <span />
+        </GraphiQL.Logo>
+      </GraphiQL>
+    </div>
   );
 }

@@ -9,10 +9,16 @@ export const saveToken = (token) => sessionStorage.setItem(tokenKey, token);
 export const forget = () => sessionStorage.clear();
 export const forgetToken = () => sessionStorage.removeItem(tokenKey);
 
-export const storage = {
+// Where GraphiQL keeps what is typed while signed in with `token`. It writes up to a second late, even after it was taken
+// off the page: what comes after the end of the session is dropped, or signing out would leave it all behind.
+export const storageFor = (token) => ({
   getItem: (key) => sessionStorage.getItem(key),
-  setItem: (key, value) => sessionStorage.setItem(key, value),
-  removeItem: (key) => sessionStorage.removeItem(key),
+  setItem(key, value) {
+    if (savedToken() === token) sessionStorage.setItem(key, value);
+  },
+  removeItem(key) {
+    if (savedToken() === token) sessionStorage.removeItem(key);
+  },
   get length() {
     return sessionStorage.length;
   },
@@ -22,7 +28,7 @@ export const storage = {
       if (key !== tokenKey) sessionStorage.removeItem(key);
     }
   },
-};
+});
 
 export class Refused extends Error {}
 
