@@ -51,20 +51,23 @@ func (in *Intake) Preview(ctx context.Context, a *models.NewAlert) (models.Decis
 	return models.Route(a, duplicate, in.directory.All()), nil
 }
 
-// storeBatch stores the calls of a batch together. When that fails each call is stored by itself, so that a call which the
-// database refuses harms no other.
+// storeBatch stores the calls of a batch together. When the database refuses that, and so has stored none of it, each call
+// is stored by itself, so that one which cannot be stored harms no other. After any other error nobody knows what was
+// stored, and storing it again could tell an alert twice: then every caller is told that it failed.
 func (in *Intake) storeBatch(ctx context.Context, calls [][]*models.NewAlert) ([][]*models.Alert, []error) {
 	answers, err := in.storeTogether(ctx, calls)
 	errs := make([]error, len(calls))
 	if err == nil {
 		return answers, errs
 	}
+	if len(calls) == 1 || !store.Refused(err) {
+		for i := range errs {
+			errs[i] = err
+		}
+		return make([][]*models.Alert, len(calls)), errs
+	}
 	answers = make([][]*models.Alert, len(calls))
 	for i, c := range calls {
-		if len(calls) == 1 {
-			errs[i] = err
-			break
-		}
 		one, err := in.storeTogether(ctx, [][]*models.NewAlert{c})
 		if errs[i] = err; err == nil {
 			answers[i] = one[0]

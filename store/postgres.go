@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -102,6 +103,16 @@ func pgCode(err error) string {
 		return e.Code
 	}
 	return ""
+}
+
+// Refused reports whether the database has said that it does not take a statement's data, so that nothing of its transaction
+// was stored. False also when that is not known, such as after a lost connection.
+func Refused(err error) bool {
+	code := pgCode(err)
+	if code != "" {
+		return strings.HasPrefix(code, "22") || strings.HasPrefix(code, "23") || strings.HasPrefix(code, "54")
+	}
+	return isSQLiteRefusal(err)
 }
 
 // SQLSTATE codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
