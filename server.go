@@ -38,6 +38,9 @@ const (
 	stopStreams  = 3 * time.Second
 )
 
+// writeTimeout is the longest time for an ordinary answer, from the request's head on; streams have a deadline for each write.
+const writeTimeout = 2 * time.Minute
+
 // serve runs the server until it is told to stop.
 func serve(c config) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -49,7 +52,7 @@ func serve(c config) error {
 	log := newLogger(c)
 	web := newFront()
 	httpServer := &http.Server{
-		Handler: web, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: web, ReadHeaderTimeout: 10 * time.Second, WriteTimeout: writeTimeout, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	served := make(chan error, 1)
@@ -93,11 +96,13 @@ func serve(c config) error {
 		log.Info("stopping: sends in flight finish, everything else is handed over")
 	}
 	web.drain()
+	running.dispatcher.Drain()
 	running.streams.end()
 	deadline, cancel := context.WithTimeout(context.Background(), stopRequests)
 	defer cancel()
 	if e := httpServer.Shutdown(deadline); e != nil {
-		log.Warn("some requests did not end in time", "error", e)
+		log.Warn("some requests did not end in time and are cut off", "error", e)
+		httpServer.Close()
 	}
 	web.waitForStreams(stopStreams)
 	running.stop()
@@ -107,8 +112,11 @@ func serve(c config) error {
 
 // rooms are the parts of the server that run.
 type rooms struct {
-	api     http.Handler
-	feed    *feed.Feed
+	api  http.Handler
+	feed *feed.Feed
+
+	dispatcher *dispatch.Dispatcher
+
 	streams part // ends first: its clients come back elsewhere, or when the server is up again
 	intake  part // ends when every accepted call is answered
 	sender  part // ends when what was in flight is recorded
@@ -140,7 +148,7 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 	dispatcher := newDispatcher(c, s, directory, log)
 	intake := dispatch.NewIntake(s, directory, dispatcher)
 	events := feed.New(s, log)
-	r := &rooms{feed: events, streams: newPart(), intake: newPart(), sender: newPart(), rest: newPart()}
+	r := &rooms{feed: events, dispatcher: dispatcher, streams: newPart(), intake: newPart(), sender: newPart(), rest: newPart()}
 	r.rest.run(directory.Run)
 	r.rest.run(events.Run)
 	r.rest.run(func(ctx context.Context) {

@@ -238,10 +238,18 @@ func (d *Dispatcher) hungry() []int64 {
 	return ids
 }
 
+// Drain makes the dispatcher begin no send any more. What comes in from here on waits in the database for others, or for
+// the next start.
+func (d *Dispatcher) Drain() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.draining = true
+}
+
 // drain hands back what has not begun and waits for the rest.
 func (d *Dispatcher) drain(ctx context.Context) {
+	d.Drain()
 	d.mu.Lock()
-	d.draining = true
 	var ids []int64
 	for _, l := range d.lanes {
 		for _, j := range l.queue {
