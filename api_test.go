@@ -434,7 +434,12 @@ func TestAPI_LetsRolesDoWhatTheyMay(t *testing.T) {
 				}
 			}
 		}
-		// A REPORTER sees what it created and nothing else.
+		// A REPORTER sees what it created and nothing else, also where its alert is counted up on another's.
+		s.createAlert(map[string]any{"dedupKey": "shared", "message": "not for reporters"})
+		dup := s.as(tokens["REPORTER"], `mutation { createAlert(input: {type: "x", message: "mine", dedupKey: "shared"}) { message occurrences } }`, nil)
+		if at(dup.Data, "createAlert", "message") != "mine" || at(dup.Data, "createAlert", "occurrences") != 2.0 {
+			t.Errorf("a reporter's duplicate: %+v", dup)
+		}
 		a := s.as(tokens["REPORTER"], `{ alerts { totalCount nodes { id } } }`, nil)
 		if at(a.Data, "alerts", "totalCount") != 3.0 {
 			t.Errorf("a reporter sees %v", a.Data)

@@ -153,6 +153,7 @@ func (f *Feed) Open(ctx context.Context, after *int64) (*Reader, error) {
 	}
 	f.readers++
 	f.mu.Unlock()
+	f.Placed() // what came between the reading of the head and now must not wait for the next event
 	return &Reader{feed: f, position: position}, nil
 }
 

@@ -28,13 +28,17 @@ import (
 )
 
 const (
-	maxBodyBytes     = 1 << 20          // of a request, and of a message on a socket
-	maxQueries       = 1000             // parsed queries that are kept
-	initTimeout      = 10 * time.Second // for connection_init after a socket was opened
-	pingInterval     = 25 * time.Second // a socket that answers none for twice as long is dead
-	sseWriteTimeout  = 10 * time.Second // a reader that takes nothing for this long is cut off
-	unauthenticated  = models.ErrorCode("UNAUTHENTICATED")
-	methodNotAllowed = "GET is for queries: send a mutation by POST, a subscription over WebSocket or SSE"
+	maxBodyBytes       = 1 << 20          // of a request, and of a message on a socket
+	maxQueries         = 1000             // parsed queries that are kept
+	maxKeptQuery       = 8 << 10          // bytes of a query that is kept when parsed, which takes some hundred times as much
+	maxQueryTokens     = 100_000          // of a query; createAlerts with 1000 literal alerts has less
+	readTimeout        = 30 * time.Second // for the body of a request
+	initTimeout        = 10 * time.Second // for connection_init after a socket was opened
+	pingInterval       = 25 * time.Second // a socket that answers none for twice as long is dead
+	sseWriteTimeout    = 10 * time.Second // a reader that takes nothing for this long is cut off
+	unauthenticated    = models.ErrorCode("UNAUTHENTICATED")
+	subscriptionByPost = "a subscription needs a stream: send it over WebSocket, or with the header Accept: text/event-stream"
+	methodNotAllowed   = "GET is for queries: send a mutation by POST, a subscription over WebSocket or SSE"
 )
 
 // Options are the parts of the handler that are not resolvers.
@@ -59,7 +63,9 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 	srv.AddTransport(transport.SSE{KeepAlivePingInterval: pingInterval})
 	srv.AddTransport(get{})
 	srv.AddTransport(transport.POST{})
-	srv.SetQueryCache(lru.New[*ast.QueryDocument](maxQueries))
+	srv.AroundOperations(streamsOnly)
+	srv.SetParserTokenLimit(maxQueryTokens)
+	srv.SetQueryCache(smallQueries{lru.New[*ast.QueryDocument](maxQueries)})
 	srv.Use(extension.Introspection{})
 	srv.Use(&oneOf{})
 	srv.AroundResponses(r.loadPerResponse)
@@ -111,6 +117,26 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 	}).Handler(front)
 }
 
+// streamsOnly refuses a subscription that came by a request which can carry one answer only.
+func streamsOnly(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
+	op := graphql.GetOperationContext(ctx).Operation
+	if op.Operation == ast.Subscription && ctx.Value(visitKey{}) == nil {
+		return graphql.OneShot(&graphql.Response{Errors: gqlerror.List{refusal(models.BadUserInput, subscriptionByPost)}})
+	}
+	return next(ctx)
+}
+
+// smallQueries keeps parsed queries of an ordinary size: a thousand huge ones would fill the memory.
+type smallQueries struct {
+	graphql.Cache[*ast.QueryDocument]
+}
+
+func (c smallQueries) Add(ctx context.Context, query string, doc *ast.QueryDocument) {
+	if len(query) <= maxKeptQuery {
+		c.Cache.Add(ctx, query, doc)
+	}
+}
+
 // greet checks the token in connection_init.
 func greet(doorman *access.Doorman) transport.WebsocketInitFunc {
 	return func(ctx context.Context, payload transport.InitPayload) (context.Context, *transport.InitPayload, error) {
@@ -139,6 +165,9 @@ func checked(w http.ResponseWriter, r *http.Request) *http.Request {
 		refuse(w, http.StatusUnsupportedMediaType, refusal(models.BadUserInput, "send JSON, with the header Content-Type: application/json"))
 		return nil
 	}
+	controller := http.NewResponseController(w)
+	_ = controller.SetReadDeadline(time.Now().Add(readTimeout))
+	defer func() { _ = controller.SetReadDeadline(time.Time{}) }()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
 	var tooLarge *http.MaxBytesError
 	switch {

@@ -22,6 +22,18 @@ func newAlert(ctx context.Context, path string, in *CreateAlertInput) (*models.N
 	return a, a.Valid(path)
 }
 
+// shown is an alert as its creator may see it. A REPORTER whose alert was counted up on somebody else's learns its id and
+// how often it was reported, beside what it has sent itself.
+func shown(ctx context.Context, given *models.NewAlert, a *models.Alert) *models.Alert {
+	if own := ownAlerts(ctx, nil); own.Match(a) {
+		return a
+	}
+	return &models.Alert{
+		ID: a.ID, Type: given.Type, Severity: given.Severity, Message: given.Message, Details: given.Details,
+		Rustbucket: given.Rustbucket, DedupKey: a.DedupKey, Occurrences: a.Occurrences, Notify: given.Notify, CreatedAt: a.CreatedAt,
+	}
+}
+
 func newAlerts(ctx context.Context, inputs []*CreateAlertInput) ([]*models.NewAlert, error) {
 	if len(inputs) == 0 || len(inputs) > maxAlertsPerCall {
 		return nil, models.Invalid("inputs", "has %d alerts: give 1 to %d at a time", len(inputs), maxAlertsPerCall)

@@ -29,6 +29,9 @@ func (r *channelResolver) Config(ctx context.Context, obj *models.Channel) (mode
 }
 
 func (r *deliveryResolver) Alert(ctx context.Context, obj *models.Delivery) (*models.Alert, error) {
+	if obj.Alert != nil {
+		return obj.Alert, nil
+	}
 	alert, err := r.loads(ctx).alerts.get(ctx, obj.AlertID)
 	if err == nil && alert == nil {
 		err = models.Missing("alert", obj.AlertID)
@@ -72,7 +75,7 @@ func (r *mutationResolver) CreateAlert(ctx context.Context, input CreateAlertInp
 	if err != nil {
 		return nil, err
 	}
-	return created[0], nil
+	return shown(ctx, alert, created[0]), nil
 }
 
 func (r *mutationResolver) CreateAlerts(ctx context.Context, inputs []*CreateAlertInput) ([]*models.Alert, error) {
@@ -85,8 +88,9 @@ func (r *mutationResolver) CreateAlerts(ctx context.Context, inputs []*CreateAle
 		return nil, err
 	}
 	l := r.loads(ctx)
-	for _, a := range created {
+	for i, a := range created {
 		l.deliveries.expect(a.ID)
+		created[i] = shown(ctx, alerts[i], a)
 	}
 	return created, nil
 }

@@ -9,6 +9,7 @@ import (
 type Delivery struct {
 	ID            int64
 	AlertID       int64
+	Alert         *Alert // nil unless it was read along
 	ChannelID     int64
 	Status        DeliveryStatus
 	Attempts      int        // made so far

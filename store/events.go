@@ -76,7 +76,7 @@ func (r *eventRecord) model(position int64, alerts map[int64]*models.Alert) *mod
 	d := r.Delivery
 	e.Attempt = d.Attempt
 	e.Delivery = &models.Delivery{
-		ID: d.ID, AlertID: r.AlertID, ChannelID: d.ChannelID, Status: d.Status, Attempts: d.Attempts, SeriesStart: d.SeriesStart,
+		ID: d.ID, AlertID: r.AlertID, Alert: &alert, ChannelID: d.ChannelID, Status: d.Status, Attempts: d.Attempts, SeriesStart: d.SeriesStart,
 		NextAttemptAt: fromMicros(d.NextAttemptAt), Error: d.Error, CreatedAt: time.UnixMicro(d.CreatedAt).UTC(),
 		CompletedAt: fromMicros(d.CompletedAt),
 	}

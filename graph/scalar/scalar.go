@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -45,10 +46,30 @@ func MarshalString(s string) graphql.Marshaler { return graphql.MarshalString(s)
 
 // UnmarshalString reads a text. Unlike the library's own it takes nothing else for one, as the specification has it.
 func UnmarshalString(v any) (string, error) {
-	if s, ok := v.(string); ok {
-		return s, nil
+	s, ok := v.(string)
+	switch {
+	case !ok:
+		return "", models.Invalid("", "must be a string, not %.40q", fmt.Sprint(v))
+	case strings.ContainsRune(s, 0):
+		return "", models.Invalid("", "contains a NUL character: leave it out")
 	}
-	return "", models.Invalid("", "must be a string, not %.40q", fmt.Sprint(v))
+	return s, nil
+}
+
+// MarshalName writes an id that is a text.
+func MarshalName(s string) graphql.Marshaler { return graphql.MarshalString(s) }
+
+// UnmarshalName reads an id that is a text, given as a string or as a whole number.
+func UnmarshalName(v any) (string, error) {
+	switch v := v.(type) {
+	case json.Number:
+		return v.String(), nil
+	case int64:
+		return strconv.FormatInt(v, 10), nil
+	case int:
+		return strconv.Itoa(v), nil
+	}
+	return UnmarshalString(v)
 }
 
 // MarshalTime writes a moment in RFC 3339, UTC, with as many digits as it has, six at most.
@@ -61,7 +82,7 @@ func MarshalTime(t time.Time) graphql.Marshaler {
 // UnmarshalTime reads a moment in RFC 3339, in any zone.
 func UnmarshalTime(v any) (time.Time, error) {
 	if s, ok := v.(string); ok {
-		if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
+		if t, err := time.Parse(time.RFC3339Nano, s); err == nil && t.UTC().Year() >= 1 && t.UTC().Year() <= 9999 {
 			return t.UTC(), nil
 		}
 	}
