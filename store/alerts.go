@@ -46,7 +46,7 @@ func (s *Store) CreateAlerts(ctx context.Context, batch []AlertInsert, lease Lea
 	var results []AlertResult
 	var err error
 	if s.isPostgres() && !slices.ContainsFunc(batch, func(in AlertInsert) bool { return in.New.DedupKey != nil }) {
-		results, err = s.createAlerts(ctx, s.db, batch, lease)
+		results, err = s.createOnOneConnection(ctx, batch, lease)
 		err = s.explain("create alerts", err)
 	} else {
 		err = s.inTx(ctx, "create alerts", func(tx bun.Tx) error {
@@ -59,6 +59,17 @@ func (s *Store) CreateAlerts(ctx context.Context, batch []AlertInsert, lease Lea
 	}
 	s.signalAppended()
 	return results, nil
+}
+
+// createOnOneConnection holds on to its connection: database/sql sends a statement again over another one when it takes the
+// first for dead, and what was sent may have been stored.
+func (s *Store) createOnOneConnection(ctx context.Context, batch []AlertInsert, lease Lease) ([]AlertResult, error) {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	return s.createAlerts(ctx, conn, batch, lease)
 }
 
 func (s *Store) createAlerts(ctx context.Context, db bun.IDB, batch []AlertInsert, lease Lease) ([]AlertResult, error) {
