@@ -48,7 +48,7 @@ func (in *Intake) Preview(ctx context.Context, a *models.NewAlert) (models.Decis
 			return nil, err
 		}
 	}
-	return models.Route(a, duplicate, in.directory.All()), nil
+	return models.Route(a, duplicate, nil, in.directory.All()), nil
 }
 
 // storeBatch stores the calls of a batch together. When the database refuses that, and so has stored none of it, each call
@@ -82,7 +82,7 @@ func (in *Intake) storeTogether(ctx context.Context, calls [][]*models.NewAlert)
 	var batch []store.AlertInsert
 	for _, alerts := range calls {
 		for _, a := range alerts {
-			insert := store.AlertInsert{New: a, Decisions: models.Route(a, false, channels)}
+			insert := store.AlertInsert{New: a, Decisions: models.Route(a, false, nil, channels)}
 			for _, d := range insert.Decisions {
 				if d.WillNotify() {
 					leased := in.dispatcher.reserve(d.ChannelID)

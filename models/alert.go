@@ -30,8 +30,24 @@ type Alert struct {
 	Notify      bool
 	CreatedAt   time.Time
 	ResolvedAt  *time.Time // nil while the alert is open
-	CreatedBy   int64      // id of the token that created it; 0 for the server itself and for ADMIN_TOKEN
+	CreatedBy   int64      // id of the token that created it; 0 for ADMIN_TOKEN, ServerItself for the server's own alerts
 	Decisions   Decisions  // what was decided for every channel when it came in
+	PauseReason *string    // why notifications were paused when it came in; nil when they were not
+	TraceParent string     // W3C trace context of the call that created it; empty when nothing is traced
+}
+
+// ServerItself stands in CreatedBy of the alerts that the server raises about itself.
+const ServerItself = -1
+
+// OwnKey begins the dedup keys of the server's own alerts. Callers may not use it.
+const OwnKey = "rustbucket-alerts:"
+
+// Source says who raised the alert.
+func (a *Alert) Source() AlertSource {
+	if a.CreatedBy == ServerItself {
+		return FromServer
+	}
+	return FromAPI
 }
 
 // IsResolved reports whether somebody resolved the alert.
@@ -53,6 +69,9 @@ type NewAlert struct {
 	DedupKey   *string
 	Notify     bool
 	CreatedBy  int64
+	// AboutChannel is the channel that an alert of the server's own is about, and that is not told; 0 = none.
+	AboutChannel int64
+	TraceParent  string
 }
 
 // Valid returns an Error that names the field at fault, below the given path, or nil.
@@ -74,6 +93,9 @@ func (a *NewAlert) Valid(path string) error {
 	if a.DedupKey != nil {
 		if err := ValidText(path+".dedupKey", *a.DedupKey, MaxName); err != nil {
 			return err
+		}
+		if strings.HasPrefix(*a.DedupKey, OwnKey) && a.CreatedBy != ServerItself {
+			return Invalid(path+".dedupKey", "begins with %s, which is kept for the server's own alerts: choose another key", OwnKey)
 		}
 	}
 	if len(a.Details) > MaxDetailsBytes {

@@ -13,13 +13,24 @@ type Channel struct {
 	MinSeverity Severity
 	AlertTypes  []string // empty = all types
 	IsActive    bool
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
-	DeletedAt   *time.Time // nil unless it was deleted
+	RateLimit   *RateLimit // nil = as many as there are
+	// NotifyOnResolve says that it is told, too, when an alert is resolved.
+	NotifyOnResolve bool
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+	DeletedAt       *time.Time // nil unless it was deleted
 }
 
 // Type is the service that the channel speaks to.
 func (c *Channel) Type() ChannelType { return c.Config.Type() }
+
+// DefaultNotifyOnResolve says whether channels of a type are told about a resolve unless somebody decides otherwise: where
+// it closes an incident.
+func DefaultNotifyOnResolve(t ChannelType) bool { return t == PagerDuty || t == Opsgenie }
+
+// Digests reports whether a service can be told several alerts in one message. Where each alert is an incident of its own
+// it cannot.
+func (t ChannelType) Digests() bool { return t != PagerDuty && t != Opsgenie }
 
 // Valid returns an Error that names the field at fault, below the given path, or nil.
 func (c *Channel) Valid(path string) error {
@@ -34,6 +45,9 @@ func (c *Channel) Valid(path string) error {
 		if slices.Contains(c.AlertTypes[:i], t) {
 			return Invalid(field, "%q is named twice", t)
 		}
+	}
+	if err := c.RateLimit.Valid(path + ".rateLimit"); err != nil {
+		return err
 	}
 	return c.Config.Valid(path + ".config")
 }
@@ -71,8 +85,8 @@ func (d RoutingDecision) WillNotify() bool { return d.Reason == Matched }
 type Decisions []RoutingDecision
 
 // Route decides for every channel whether it is told about the alert. duplicate says that an open alert with the same
-// dedup key is counted up instead.
-func Route(a *NewAlert, duplicate bool, channels []*Channel) Decisions {
+// dedup key is counted up instead; pause is the one of all notifications, nil when there is none.
+func Route(a *NewAlert, duplicate bool, pause *Pause, channels []*Channel) Decisions {
 	decisions := make(Decisions, len(channels))
 	for i, c := range channels {
 		reason := NotifyFalse
@@ -82,6 +96,13 @@ func Route(a *NewAlert, duplicate bool, channels []*Channel) Decisions {
 			reason = Duplicate
 		default:
 			reason = c.Decide(a.Type, a.Severity)
+		}
+		switch {
+		case reason != Matched:
+		case a.AboutChannel == c.ID:
+			reason = AboutItself
+		case pause != nil && pause.Afterwards == DropThem:
+			reason = Paused
 		}
 		decisions[i] = RoutingDecision{ChannelID: c.ID, Reason: reason}
 	}

@@ -11,13 +11,16 @@ type Delivery struct {
 	AlertID       int64
 	Alert         *Alert // nil unless it was read along
 	ChannelID     int64
+	Kind          DeliveryKind
 	Status        DeliveryStatus
 	Attempts      int        // made so far
-	SeriesStart   int        // attempts made before the present series; a retry by hand begins a new one
+	SeriesStart   int        // attempts that do not count any more: made before a retry by hand, or answered with a wish for time
+	SeriesBegan   time.Time  // when the present series began
 	NextAttemptAt *time.Time // nil when that is now, or never again
 	Error         *string    // of the last attempt, or why it was cancelled
 	CreatedAt     time.Time
 	CompletedAt   *time.Time
+	DigestSize    *int // of how many deliveries the last message told; nil = of this one alone
 }
 
 // DeliveryAttempt is one attempt to tell a channel.
@@ -29,6 +32,7 @@ type DeliveryAttempt struct {
 	StatusCode *int    // HTTP status or SMTP reply code; nil when there was none
 	Error      *string // nil when it succeeded
 	Response   *string // the first MaxResponseBytes of what the other side answered
+	DigestSize *int    // of how many deliveries the message told; nil = of this one alone
 }
 
 // DurationMs is the duration in milliseconds.
@@ -39,9 +43,11 @@ const MaxResponseBytes = 4 << 10
 
 // DeliveryFilter says which deliveries are wanted. All given fields must match.
 type DeliveryFilter struct {
-	AlertID   *int64
-	ChannelID *int64
-	Statuses  []DeliveryStatus
+	AlertID       *int64
+	ChannelID     *int64
+	Statuses      []DeliveryStatus
+	CreatedAfter  *time.Time // this moment or later
+	CreatedBefore *time.Time // before this moment
 }
 
 // retryDelays are the pauses between the attempts of one series: ten attempts in all, over about a day.

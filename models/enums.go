@@ -89,6 +89,88 @@ func (s *DeliveryStatus) UnmarshalGQL(v any) (err error) {
 	return err
 }
 
+// DeliveryKind says what a delivery tells.
+type DeliveryKind string
+
+// The kinds of delivery, as they are stored and shown.
+const (
+	TellAlert    DeliveryKind = "ALERT"    // that the alert came in
+	TellResolved DeliveryKind = "RESOLVED" // that it was resolved
+)
+
+var deliveryKinds = []DeliveryKind{TellAlert, TellResolved}
+
+// MarshalGQL writes the kind as a GraphQL enum.
+func (k DeliveryKind) MarshalGQL(w io.Writer) { writeEnum(w, string(k)) }
+
+// UnmarshalGQL reads a GraphQL enum.
+func (k *DeliveryKind) UnmarshalGQL(v any) (err error) {
+	*k, err = readEnum("DeliveryKind", v, deliveryKinds)
+	return err
+}
+
+// HealthState says how a channel fares.
+type HealthState string
+
+// The states of health, as they are stored and shown.
+const (
+	HealthOK      HealthState = "OK"
+	HealthFailing HealthState = "FAILING" // the last attempts failed
+	HealthPaused  HealthState = "PAUSED"  // too many failed: one delivery at a time finds out whether it works again
+	HealthBroken  HealthState = "BROKEN"  // the service said that nothing works until somebody mends it
+)
+
+var healthStates = []HealthState{HealthOK, HealthFailing, HealthPaused, HealthBroken}
+
+// MarshalGQL writes the state as a GraphQL enum.
+func (s HealthState) MarshalGQL(w io.Writer) { writeEnum(w, string(s)) }
+
+// UnmarshalGQL reads a GraphQL enum.
+func (s *HealthState) UnmarshalGQL(v any) (err error) {
+	*s, err = readEnum("HealthState", v, healthStates)
+	return err
+}
+
+// AlertSource says who raised an alert.
+type AlertSource string
+
+// The sources, as they are shown.
+const (
+	FromAPI    AlertSource = "API"
+	FromServer AlertSource = "SERVER" // about itself: a channel that fails, a delivery that was given up
+)
+
+var alertSources = []AlertSource{FromAPI, FromServer}
+
+// MarshalGQL writes the source as a GraphQL enum.
+func (s AlertSource) MarshalGQL(w io.Writer) { writeEnum(w, string(s)) }
+
+// UnmarshalGQL reads a GraphQL enum.
+func (s *AlertSource) UnmarshalGQL(v any) (err error) {
+	*s, err = readEnum("AlertSource", v, alertSources)
+	return err
+}
+
+// Afterwards says what becomes of the notifications of a pause when it ends.
+type Afterwards string
+
+// What may become of them, as it is stored and shown.
+const (
+	TellThem Afterwards = "TELL"
+	DropThem Afterwards = "DROP"
+)
+
+var afterwards = []Afterwards{TellThem, DropThem}
+
+// MarshalGQL writes it as a GraphQL enum.
+func (a Afterwards) MarshalGQL(w io.Writer) { writeEnum(w, string(a)) }
+
+// UnmarshalGQL reads a GraphQL enum.
+func (a *Afterwards) UnmarshalGQL(v any) (err error) {
+	*a, err = readEnum("Afterwards", v, afterwards)
+	return err
+}
+
 // RoutingReason says why a channel is told about an alert, or why not.
 type RoutingReason string
 
@@ -99,10 +181,12 @@ const (
 	ChannelInactive  RoutingReason = "CHANNEL_INACTIVE"
 	BelowMinSeverity RoutingReason = "BELOW_MIN_SEVERITY"
 	TypeNotSelected  RoutingReason = "TYPE_NOT_SELECTED"
+	AboutItself      RoutingReason = "ABOUT_ITSELF"
+	Paused           RoutingReason = "NOTIFICATIONS_PAUSED"
 	Matched          RoutingReason = "MATCHED"
 )
 
-var routingReasons = []RoutingReason{NotifyFalse, Duplicate, ChannelInactive, BelowMinSeverity, TypeNotSelected, Matched}
+var routingReasons = []RoutingReason{NotifyFalse, Duplicate, ChannelInactive, BelowMinSeverity, TypeNotSelected, AboutItself, Paused, Matched}
 
 // MarshalGQL writes the reason as a GraphQL enum.
 func (r RoutingReason) MarshalGQL(w io.Writer) { writeEnum(w, string(r)) }

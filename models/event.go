@@ -47,6 +47,8 @@ func (f *AlertFilter) Match(a *Alert) bool {
 func (f *DeliveryFilter) Match(d *Delivery) bool {
 	return f == nil || (f.AlertID == nil || d.AlertID == *f.AlertID) &&
 		(f.ChannelID == nil || d.ChannelID == *f.ChannelID) &&
+		(f.CreatedAfter == nil || !d.CreatedAt.Before(*f.CreatedAfter)) &&
+		(f.CreatedBefore == nil || d.CreatedAt.Before(*f.CreatedBefore)) &&
 		oneOf(f.Statuses, d.Status)
 }
 

@@ -13,12 +13,14 @@ import (
 	"github.com/rustbucket/alerts/models"
 )
 
-// Notification is one alert to be told to one channel.
+// Notification is one alert, or a digest of several, to be told to one channel.
 type Notification struct {
 	// Key is the same in every attempt of one delivery and different for every other: "alert-12-delivery-34-a0550215ea3b". Services and
 	// receivers recognise a second copy by it (webhook-id, Message-ID).
 	Key    string
-	Alert  *models.Alert
+	Kind   models.DeliveryKind // what is told about the alert; empty = TellAlert
+	Alert  *models.Alert       // nil in a digest
+	Digest *models.Digest      // nil = one alert. Only for types that models.ChannelType.Digests names
 	Config models.ChannelConfig
 }
 
@@ -43,6 +45,7 @@ const (
 type Outcome struct {
 	Result     Result
 	RetryAfter time.Duration // with Retry: not sooner than this; 0 = the sender's schedule decides
+	Asked      bool          // with Retry and RetryAfter: the service limits its rate and asks for time; that is no failure
 	StatusCode int           // HTTP status or SMTP reply code; 0 when there was none
 	Error      string        // why it failed, in words without secrets; empty when Delivered
 	Response   string        // the first models.MaxResponseBytes of the answer, valid UTF-8, without the channel's secrets

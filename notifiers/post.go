@@ -81,6 +81,7 @@ func (p *poster) post(ctx context.Context, req *http.Request, secrets func() red
 	if o.Result == Retry && o.RetryAfter == 0 {
 		o.RetryAfter = parseRetryAfter(a.header.Get("Retry-After"), p.now())
 	}
+	o.Asked = o.Result == Retry && o.RetryAfter > 0 && a.status == http.StatusTooManyRequests
 	return o
 }
 

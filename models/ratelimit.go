@@ -1,0 +1,66 @@
+package models
+
+import "time"
+
+// Bounds of a rate limit.
+const (
+	MaxPerMinute = 6000
+	MaxBurst     = 1000
+)
+
+// RateLimit says how many messages a channel may get. It is kept as the generic cell rate algorithm has it
+// (https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm): one moment, the theoretical arrival of the next message,
+// is all the state there is, so that it fits into a column and any number of processes share it.
+type RateLimit struct {
+	PerMinute int // messages a minute in the long run, 1 to MaxPerMinute
+	Burst     int // messages at once after a quiet time, 1 to MaxBurst
+}
+
+// DefaultRateLimit is what a service takes from one webhook: Slack one message a second with short bursts, Discord 30 a
+// minute and 5 at once. Nil = no limit is known.
+func DefaultRateLimit(t ChannelType) *RateLimit {
+	switch t {
+	case Slack:
+		return &RateLimit{PerMinute: 60, Burst: 10}
+	case Discord:
+		return &RateLimit{PerMinute: 30, Burst: 5}
+	}
+	return nil
+}
+
+// Valid returns an Error that names the field at fault, below the given path, or nil. Nil is valid.
+func (l *RateLimit) Valid(path string) error {
+	switch {
+	case l == nil:
+	case l.PerMinute < 1 || l.PerMinute > MaxPerMinute:
+		return Invalid(path+".perMinute", "is %d: give 1 to %d, or null for rateLimit when there is to be no limit", l.PerMinute, MaxPerMinute)
+	case l.Burst < 1 || l.Burst > MaxBurst:
+		return Invalid(path+".burst", "is %d: give 1 to %d", l.Burst, MaxBurst)
+	}
+	return nil
+}
+
+func (l *RateLimit) interval() time.Duration { return time.Minute / time.Duration(l.PerMinute) }
+
+// Slots says how many messages may be sent now, and when the next slot opens when it is none. arrival is the state, nil at
+// first.
+func (l *RateLimit) Slots(arrival *time.Time, now time.Time) (n int, next time.Time) {
+	if arrival == nil || !arrival.After(now) {
+		return l.Burst, time.Time{}
+	}
+	ahead := arrival.Sub(now) // of what was sent already
+	free := time.Duration(l.Burst)*l.interval() - ahead
+	if free < l.interval() {
+		return 0, now.Add(l.interval() - free)
+	}
+	return int(free / l.interval()), time.Time{}
+}
+
+// Take gives the state after n messages.
+func (l *RateLimit) Take(arrival *time.Time, now time.Time, n int) time.Time {
+	from := now
+	if arrival != nil && arrival.After(now) {
+		from = *arrival
+	}
+	return from.Add(time.Duration(n) * l.interval())
+}
