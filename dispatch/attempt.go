@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,40 +16,85 @@ import (
 // maxTests is how many channels one testChannels tests at a time.
 const maxTests = 16
 
-// attempt tells one channel once, or decides that it is not to be told any more, and says what that makes of the delivery.
-func (d *Dispatcher) attempt(j job) store.Outcome {
+// neverTold stands in the error of a delivery that was to tell of the end of something that was never told.
+const neverTold = "not sent: the channel was not told of the alert itself"
+
+// attempt sends one message, or decides that it is not to be sent any more, and says what that makes of its deliveries.
+func (d *Dispatcher) attempt(j job) []store.Outcome {
 	ctx, cancel := context.WithTimeout(context.Background(), d.timeout)
 	defer cancel()
-	channel := d.directory.Get(j.delivery.ChannelID)
-	if channel == nil || !channel.IsActive {
-		// Perhaps another process has just created it or switched it on: only the database knows.
-		if err := d.directory.Refresh(ctx); err != nil {
-			return postponed(j.delivery)
+	channel := d.channel(ctx, j.message[0].Delivery.ChannelID)
+	if channel.DeletedAt == nil && !channel.IsActive {
+		// Perhaps another process has just switched it on: only the database knows.
+		if err := d.directory.refreshOlder(ctx, time.Now().Add(-pollEvery)); err == nil {
+			channel = d.channel(ctx, channel.ID)
 		}
-		channel = d.directory.Get(j.delivery.ChannelID)
 	}
+	var outcomes []store.Outcome
+	var sent []store.Claimed
+	for _, c := range j.message {
+		if reason := d.reasonNotToSend(c, channel); reason != "" {
+			outcomes = append(outcomes, store.Outcome{Delivery: c.Delivery, Alert: c.Alert, Status: models.Cancelled, Error: &reason})
+		} else {
+			sent = append(sent, c)
+		}
+	}
+	if len(sent) == 0 {
+		return outcomes
+	}
+	started, began := d.store.Now(), time.Now()
+	result := d.send(ctx, d.notification(channel, sent))
+	took := time.Since(began)
+	d.log.Debug("attempt", "delivery", sent[0].Delivery.ID, "deliveries", len(sent), "alert", sent[0].Alert.ID, "channel", channel.ID,
+		"status", result.StatusCode, "error", result.Error, "duration", took)
+	for i, c := range sent {
+		attempt := &models.DeliveryAttempt{
+			DeliveryID: c.Delivery.ID, Number: c.Delivery.Attempts + 1, StartedAt: started, Duration: took,
+			StatusCode: optional(result.StatusCode), Error: optional(result.Error), Response: optional(result.Response),
+		}
+		if len(sent) > 1 {
+			attempt.DigestSize = optional(len(sent))
+		}
+		o := d.judge(c, attempt, result)
+		if i == 0 {
+			o.Observed = d.observe(channel.ID, result, j.probe)
+		}
+		outcomes = append(outcomes, o)
+	}
+	return outcomes
+}
+
+// reasonNotToSend says why a delivery is not to be sent any more; empty when it is.
+func (d *Dispatcher) reasonNotToSend(c store.Claimed, channel *models.Channel) string {
 	switch {
-	case channel == nil:
-		return cancelled(j.delivery, nil, store.CancelledDeleted)
+	case c.CancelReason != nil:
+		return *c.CancelReason
+	case d.directory.Get(channel.ID) == nil:
+		return store.CancelledDeleted
 	case !channel.IsActive:
-		return cancelled(j.delivery, nil, store.CancelledInactive)
+		return store.CancelledInactive
+	case c.Delivery.Kind == models.TellResolved && !c.Told:
+		return neverTold
 	}
-	started := time.Now()
-	outcome := d.send(ctx, notifiers.Notification{Key: d.key(j.delivery), Alert: j.alert, Config: channel.Config})
-	attempt := &models.DeliveryAttempt{
-		DeliveryID: j.delivery.ID, Number: j.delivery.Attempts + 1, StartedAt: started, Duration: time.Since(started),
-		StatusCode: optional(outcome.StatusCode), Error: optional(outcome.Error), Response: optional(outcome.Response),
+	return ""
+}
+
+// notification is the message about what was claimed together.
+func (d *Dispatcher) notification(channel *models.Channel, sent []store.Claimed) notifiers.Notification {
+	first := sent[0]
+	if len(sent) == 1 {
+		return notifiers.Notification{Key: d.key(first.Delivery), Kind: first.Delivery.Kind, Alert: first.Alert, Config: channel.Config}
 	}
-	d.log.Debug("attempt", "delivery", j.delivery.ID, "alert", j.alert.ID, "channel", channel.ID, "number", attempt.Number,
-		"status", outcome.StatusCode, "error", outcome.Error, "duration", attempt.Duration)
-	if outcome.Result == notifiers.Retry {
-		if now := d.directory.Get(channel.ID); now == nil {
-			return cancelled(j.delivery, attempt, store.CancelledDeleted)
-		} else if !now.IsActive {
-			return cancelled(j.delivery, attempt, store.CancelledInactive)
-		}
+	items := make([]models.DigestItem, len(sent))
+	same := fnv.New64a() // a second attempt with the same deliveries has the same key
+	for i, c := range sent {
+		items[i] = models.DigestItem{Kind: c.Delivery.Kind, Alert: c.Alert}
+		fmt.Fprintf(same, "%d,", c.Delivery.ID)
 	}
-	return judge(j.delivery, attempt, outcome)
+	return notifiers.Notification{
+		Key:    fmt.Sprintf("digest-%d-%x-%s", first.Delivery.ID, same.Sum64(), d.store.DatabaseID()),
+		Digest: models.NewDigest(channel.ID, items), Config: channel.Config,
+	}
 }
 
 // send goes through the notifier of the channel's type. A notifier that panics harms one attempt only.
@@ -66,20 +112,111 @@ func (d *Dispatcher) send(ctx context.Context, n notifiers.Notification) (outcom
 	return notifier.Send(ctx, n)
 }
 
-// Test sends a test alert now, through the same notifier as an alert. channel is nil for a config that is not saved.
+// judge says what an attempt makes of its delivery.
+func (d *Dispatcher) judge(c store.Claimed, attempt *models.DeliveryAttempt, o notifiers.Outcome) store.Outcome {
+	now := d.store.Now()
+	result := store.Outcome{Delivery: c.Delivery, Alert: c.Alert, Attempt: attempt, Status: models.Failed, Error: attempt.Error}
+	later := func(delay time.Duration) {
+		next := now.Add(delay).Truncate(time.Microsecond)
+		result.Status, result.NextAttemptAt = models.Pending, &next
+	}
+	giveUp := func(after string) {
+		given := fmt.Sprintf("given up after %s: %s", after, o.Error)
+		result.Error = &given
+	}
+	switch made := attempt.Number - c.Delivery.SeriesStart; {
+	case o.Result == notifiers.Delivered:
+		result.Status, result.Error = models.Delivered, nil
+	case o.Result == notifiers.Retry && o.Asked:
+		if now.Sub(c.Delivery.SeriesBegan) > models.MaxWait {
+			giveUp(models.MaxWait.String())
+		} else {
+			result.Uncounted = true
+			later(o.RetryAfter)
+		}
+	case o.Result == notifiers.Retry:
+		if delay, ok := models.RetryDelay(made, o.RetryAfter); ok {
+			later(delay)
+		} else {
+			giveUp(fmt.Sprintf("%d attempts", made))
+		}
+	}
+	return result
+}
+
+// observe says what an attempt shows about its channel, or nil when it works as it is known to: then the time of the success is
+// stored later, together with others.
+func (d *Dispatcher) observe(channelID int64, o notifiers.Outcome, probe bool) *models.Observation {
+	seen := &models.Observation{At: d.store.Now(), Error: o.Error, Probe: probe}
+	switch o.Result {
+	case notifiers.Delivered:
+		if state := d.directory.State(channelID); state.Health == models.HealthOK && state.Failures == 0 && !state.Announced {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.successes[channelID] = seen.At
+			return nil
+		}
+		seen.Kind = models.Worked
+	case notifiers.Retry:
+		seen.Kind = models.Failing
+		if o.Asked {
+			until := seen.At.Add(o.RetryAfter)
+			seen.Kind, seen.Until = models.Asked, &until
+		}
+	case notifiers.ChannelBroken:
+		seen.Kind = models.Unusable
+	default:
+		seen.Kind = models.Refused
+	}
+	return seen
+}
+
+// expired gives up a delivery that has waited too long for a channel that is out of service.
+func (d *Dispatcher) expired(c store.Claimed) store.Outcome {
+	if c.CancelReason != nil {
+		return store.Outcome{Delivery: c.Delivery, Alert: c.Alert, Status: models.Cancelled, Error: c.CancelReason}
+	}
+	state := d.directory.State(c.Delivery.ChannelID)
+	why := fmt.Sprintf("given up after %v: the channel has been %s since %s", models.MaxWait, state.Health, state.Since.Format(time.RFC3339))
+	if state.LastError != nil {
+		why += ": " + *state.LastError
+	}
+	return store.Outcome{Delivery: c.Delivery, Alert: c.Alert, Status: models.Failed, Error: &why}
+}
+
+// Test sends a test alert now, through the same notifier as an alert. channel is nil for a config that is not saved. A channel
+// that works is in service again.
 func (d *Dispatcher) Test(ctx context.Context, channel *models.Channel, config models.ChannelConfig) *models.TestResult {
-	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	within, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
 	started := time.Now()
-	outcome := d.send(ctx, notifiers.TestNotification(config))
+	outcome := d.send(within, notifiers.TestNotification(config))
 	result := &models.TestResult{
 		Channel: channel, Success: outcome.Result == notifiers.Delivered, Message: outcome.Error, Duration: time.Since(started),
 		StatusCode: optional(outcome.StatusCode), Response: optional(outcome.Response),
 	}
 	if result.Success {
 		result.Message = "the test notification was taken"
+		if channel != nil {
+			d.works(ctx, channel.ID)
+		}
 	}
 	return result
+}
+
+// works puts a channel into service again that was seen to work.
+func (d *Dispatcher) works(ctx context.Context, channelID int64) {
+	if d.directory.State(channelID).Health == models.HealthOK {
+		return
+	}
+	err := d.store.ChannelsWork(ctx, []int64{channelID})
+	if err == nil {
+		err = d.directory.Refresh(ctx)
+	}
+	if err != nil {
+		d.complain(ctx, "a channel that works could not be put into service; the next delivery will find out", err)
+	}
+	d.Wake([]int64{channelID})
 }
 
 // TestAll tests several channels at once, a few at a time, and answers in their order.
@@ -101,34 +238,6 @@ func (d *Dispatcher) TestAll(ctx context.Context, channels []*models.Channel) []
 func (d *Dispatcher) Available(t models.ChannelType) bool {
 	_, ok := d.notifiers[t]
 	return ok
-}
-
-// judge says what an attempt makes of its delivery.
-func judge(d *models.Delivery, attempt *models.DeliveryAttempt, o notifiers.Outcome) store.Outcome {
-	result := store.Outcome{Delivery: d, Attempt: attempt, Status: models.Failed, Error: attempt.Error}
-	switch o.Result {
-	case notifiers.Delivered:
-		result.Status, result.Error = models.Delivered, nil
-	case notifiers.Retry:
-		if delay, ok := models.RetryDelay(attempt.Number-d.SeriesStart, o.RetryAfter); ok {
-			next := time.Now().Add(delay).UTC().Truncate(time.Microsecond)
-			result.Status, result.NextAttemptAt = models.Pending, &next
-		} else {
-			given := fmt.Sprintf("given up after %d attempts: %s", attempt.Number-d.SeriesStart, o.Error)
-			result.Error = &given
-		}
-	}
-	return result
-}
-
-func cancelled(d *models.Delivery, attempt *models.DeliveryAttempt, reason string) store.Outcome {
-	return store.Outcome{Delivery: d, Attempt: attempt, Status: models.Cancelled, Error: &reason}
-}
-
-// postponed hands a delivery back untouched.
-func postponed(d *models.Delivery) store.Outcome {
-	next := time.Now().Add(pollEvery).UTC().Truncate(time.Microsecond)
-	return store.Outcome{Delivery: d, Status: models.Pending, Error: d.Error, NextAttemptAt: &next}
 }
 
 // key is the same in every attempt of a delivery and different for every other, on other databases too.

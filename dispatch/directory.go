@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,25 +15,28 @@ import (
 // rereadChannels is how often the channels are read again in case a notification of another process was lost.
 const rereadChannels = 15 * time.Second
 
-// Directory keeps the channels in memory, so that an alert is matched without asking the database. The channels in it are
-// never changed, only replaced.
+// Directory keeps the channels, their states and the pause of all notifications in memory, so that an alert is matched without
+// asking the database. What is in it is never changed, only replaced.
 type Directory struct {
 	store *store.Store
 	log   *slog.Logger
-	mu    sync.Mutex // one refresh at a time: an older read never replaces a newer one
-	now   atomic.Pointer[channelSet]
+	mu    sync.Mutex // one change at a time: an older read never replaces a newer one
+	now   atomic.Pointer[snapshot]
 	told  chan struct{}
 }
 
-type channelSet struct {
-	all  []*models.Channel // newest first, none deleted
-	byID map[int64]*models.Channel
+type snapshot struct {
+	all    []*models.Channel // newest first, none deleted
+	byID   map[int64]*models.Channel
+	states map[int64]*models.ChannelState
+	pause  *models.Pause
+	read   time.Time
 }
 
 // NewDirectory makes an empty directory: call Refresh before its first use.
 func NewDirectory(s *store.Store, log *slog.Logger) *Directory {
 	d := &Directory{store: s, log: log, told: make(chan struct{}, 1)}
-	d.now.Store(&channelSet{})
+	d.now.Store(&snapshot{})
 	return d
 }
 
@@ -42,23 +46,75 @@ func (d *Directory) All() []*models.Channel { return d.now.Load().all }
 // Get gives a channel, or nil when there is none or it was deleted.
 func (d *Directory) Get(id int64) *models.Channel { return d.now.Load().byID[id] }
 
-// Refresh reads the channels. Whoever changes them calls it before answering, so that the next alert sees the change.
-func (d *Directory) Refresh(ctx context.Context) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	all, err := d.store.Channels(ctx)
-	if err != nil {
-		return err
+// State gives what is known of how a channel fares; never nil. It may be a little old: only the database knows for sure.
+func (d *Directory) State(id int64) *models.ChannelState {
+	if s := d.now.Load().states[id]; s != nil {
+		return s
 	}
-	set := &channelSet{all: all, byID: make(map[int64]*models.Channel, len(all))}
-	for _, c := range all {
-		set.byID[c.ID] = c
+	return &models.ChannelState{ChannelID: id, Health: models.HealthOK}
+}
+
+// Pause gives the pause of all notifications that holds now, or nil.
+func (d *Directory) Pause() *models.Pause {
+	if p := d.now.Load().pause; p != nil {
+		return p.At(d.store.Now())
 	}
-	d.now.Store(set)
 	return nil
 }
 
-// Changed says that another process has changed the channels. It never blocks.
+// Refresh reads everything. Whoever changes it calls this before answering, so that the next alert sees the change.
+func (d *Directory) Refresh(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.refresh(ctx)
+}
+
+// refreshOlder reads everything unless that was done since a moment.
+func (d *Directory) refreshOlder(ctx context.Context, since time.Time) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.now.Load().read.After(since) {
+		return nil
+	}
+	return d.refresh(ctx)
+}
+
+func (d *Directory) refresh(ctx context.Context) error {
+	next := &snapshot{read: time.Now()}
+	var err error
+	if next.all, err = d.store.Channels(ctx); err != nil {
+		return err
+	}
+	if next.states, err = d.store.States(ctx); err != nil {
+		return err
+	}
+	if next.pause, err = d.store.Pause(ctx); err != nil {
+		return err
+	}
+	next.byID = make(map[int64]*models.Channel, len(next.all))
+	for _, c := range next.all {
+		next.byID[c.ID] = c
+	}
+	d.now.Store(next)
+	return nil
+}
+
+// observed notes states that this process has just stored.
+func (d *Directory) observed(states []*models.ChannelState) {
+	if len(states) == 0 {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	next := *d.now.Load()
+	next.states = maps.Clone(next.states)
+	for _, s := range states {
+		next.states[s.ChannelID] = s
+	}
+	d.now.Store(&next)
+}
+
+// Changed says that another process has changed something. It never blocks.
 func (d *Directory) Changed() {
 	select {
 	case d.told <- struct{}{}:

@@ -170,44 +170,54 @@ func TestDispatcher_AnotherProcessTakesOverWhatADeadOneHeld(t *testing.T) {
 	url := testkit.NewDatabase(t)
 	w := newWorld(t, url, func(context.Context, notifiers.Notification) notifiers.Outcome { return notifiers.Outcome{} })
 	c := w.channel("good")
-	// A process that leased a delivery and was killed: its lease has run out.
-	dead := store.Lease{Holder: "dead", Until: time.Now().Add(-time.Millisecond)}
+	// A process that leased a delivery and was killed: it does not say any more that it lives.
 	results, err := w.store.CreateAlerts(t.Context(), []store.AlertInsert{{
 		New: &models.NewAlert{Type: "error", Message: "m", Notify: true}, Deliveries: []store.NewDelivery{{ChannelID: c.ID, Leased: true}},
-	}}, dead)
+	}}, "dead")
 	if err != nil {
 		t.Fatal(err)
 	}
 	testkit.Until(t, "the delivery", func() bool { return w.count(models.Delivered, c) == 1 })
 	// The dead one was only slow: what it says now comes too late.
-	applied, err := w.store.Record(t.Context(), "dead", []store.Outcome{{Delivery: results[0].Deliveries[0], Status: models.Failed}})
-	if err != nil || len(applied) != 0 {
-		t.Errorf("a late outcome was recorded: %v, %v", applied, err)
+	late := []store.Outcome{{Delivery: results[0].Deliveries[0], Status: models.Failed}}
+	recorded, err := w.store.Record(t.Context(), "dead", late, w.dispatcher.react)
+	if err != nil || len(recorded.Applied) != 0 {
+		t.Errorf("a late outcome was recorded: %v, %v", recorded, err)
 	}
 }
 
 func TestDispatcher_OutcomesDecideWhatBecomesOfADelivery(t *testing.T) {
-	first, tenth := &models.Delivery{ID: 1}, &models.Delivery{ID: 1, Attempts: 9}
-	retried := &models.Delivery{ID: 1, Attempts: 12, SeriesStart: 10}
+	w := newWorld(t, "sqlite:"+filepath.Join(t.TempDir(), "alerts.db"), nil)
+	now := w.store.Now()
+	first, tenth := &models.Delivery{ID: 1, SeriesBegan: now}, &models.Delivery{ID: 1, Attempts: 9, SeriesBegan: now}
+	retried := &models.Delivery{ID: 1, Attempts: 12, SeriesStart: 10, SeriesBegan: now}
+	old := &models.Delivery{ID: 1, SeriesBegan: now.Add(-models.MaxWait - time.Second)}
+	again := func(after time.Duration, asked bool) notifiers.Outcome {
+		return notifiers.Outcome{Result: notifiers.Retry, Error: "no", RetryAfter: after, Asked: asked}
+	}
 	for name, c := range map[string]struct {
-		delivery *models.Delivery
-		outcome  notifiers.Outcome
-		status   models.DeliveryStatus
-		min, max time.Duration // until the next attempt
+		delivery  *models.Delivery
+		outcome   notifiers.Outcome
+		status    models.DeliveryStatus
+		min, max  time.Duration // until the next attempt
+		uncounted bool
 	}{
-		"delivered":                 {first, notifiers.Outcome{}, models.Delivered, 0, 0},
-		"permanent":                 {first, notifiers.Outcome{Result: notifiers.Permanent, Error: "no"}, models.Failed, 0, 0},
-		"broken":                    {first, notifiers.Outcome{Result: notifiers.ChannelBroken, Error: "no"}, models.Failed, 0, 0},
-		"retry":                     {first, notifiers.Outcome{Result: notifiers.Retry, Error: "no"}, models.Pending, 4 * time.Second, 6 * time.Second},
-		"retry, asked for more":     {first, notifiers.Outcome{Result: notifiers.Retry, Error: "no", RetryAfter: time.Minute}, models.Pending, time.Minute, time.Minute},
-		"retry, asked for less":     {first, notifiers.Outcome{Result: notifiers.Retry, Error: "no", RetryAfter: time.Second}, models.Pending, 4 * time.Second, 6 * time.Second},
-		"the last one":              {tenth, notifiers.Outcome{Result: notifiers.Retry, Error: "no"}, models.Failed, 0, 0},
-		"third of a series by hand": {retried, notifiers.Outcome{Result: notifiers.Retry, Error: "no"}, models.Pending, 96 * time.Second, 144 * time.Second},
+		"delivered":                    {first, notifiers.Outcome{}, models.Delivered, 0, 0, false},
+		"permanent":                    {first, notifiers.Outcome{Result: notifiers.Permanent, Error: "no"}, models.Failed, 0, 0, false},
+		"broken":                       {first, notifiers.Outcome{Result: notifiers.ChannelBroken, Error: "no"}, models.Failed, 0, 0, false},
+		"retry":                        {first, again(0, false), models.Pending, 4 * time.Second, 6 * time.Second, false},
+		"retry, not before":            {first, again(time.Minute, false), models.Pending, time.Minute, time.Minute, false},
+		"retry, may be sooner":         {first, again(time.Second, false), models.Pending, 4 * time.Second, 6 * time.Second, false},
+		"the last one":                 {tenth, again(0, false), models.Failed, 0, 0, false},
+		"third of a series by hand":    {retried, again(0, false), models.Pending, 96 * time.Second, 144 * time.Second, false},
+		"asked for time":               {first, again(time.Second, true), models.Pending, time.Second, time.Second, true},
+		"asked for time, tenth":        {tenth, again(time.Second, true), models.Pending, time.Second, time.Second, true},
+		"asked for time, for too long": {old, again(time.Second, true), models.Failed, 0, 0, false},
 	} {
 		attempt := &models.DeliveryAttempt{Number: c.delivery.Attempts + 1, Error: optional(c.outcome.Error)}
-		began := time.Now()
-		o := judge(c.delivery, attempt, c.outcome)
-		if o.Status != c.status || (o.Error == nil) != (c.status == models.Delivered) || (o.NextAttemptAt != nil) != (c.status == models.Pending) {
+		began := w.store.Now()
+		o := w.dispatcher.judge(store.Claimed{Delivery: c.delivery}, attempt, c.outcome)
+		if o.Status != c.status || (o.Error == nil) != (c.status == models.Delivered) || (o.NextAttemptAt != nil) != (c.status == models.Pending) || o.Uncounted != c.uncounted {
 			t.Errorf("%s: %+v", name, o)
 		}
 		if o.NextAttemptAt != nil {

@@ -2,9 +2,9 @@
 //
 // It promises: when Create has answered, each matching channel of the alert comes to DELIVERED, FAILED or CANCELLED,
 // whatever is killed meanwhile; an attempt is recorded only by the process that holds the delivery's lease; a channel that
-// hangs or fails takes no more than its own share of what is in flight. A delivery is made at least once: after a crash
-// between sending and recording it is sent again, with the same key. It never decides whether the caller may do a thing;
-// that is the API's part.
+// hangs or fails takes no more than its own share of what is in flight, and is left alone until it works again. A delivery
+// is made at least once: after a crash between sending and recording it is sent again, with the same key. It never decides
+// whether the caller may do a thing; that is the API's part.
 package dispatch
 
 import (
@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rustbucket/alerts/models"
@@ -20,16 +21,19 @@ import (
 	"github.com/rustbucket/alerts/store"
 )
 
-// How much of one channel is in this process at a time.
+// How often things are looked at, and how long they may take.
 const (
-	maxInFlight = 32  // sends at once
-	maxLane     = 512 // sends, and deliveries leased and waiting for their turn
+	pollEvery   = time.Second
+	expireEvery = time.Minute      // what waits for a channel out of service is given up after models.MaxWait
+	noteEvery   = 5 * time.Second  // the time of a channel's last success is stored
+	stopRecords = 10 * time.Second // for recording the last outcomes, beyond the time that a send may take
 )
 
-// How long a lease lasts, and how often waiting deliveries are looked for.
+// How a process says that it lives: what it held is taken over lives after its last beat.
 const (
-	minLease  = 25 * time.Second // what a killed process held is taken over after this
-	pollEvery = time.Second
+	beatEvery = 5 * time.Second
+	lives     = 20 * time.Second
+	margin    = 5 * time.Second // no send begins with less than this to live
 )
 
 // Dispatcher sends deliveries: new ones as the intake hands them over, and those that wait in the database when they are due.
@@ -40,29 +44,19 @@ type Dispatcher struct {
 	log       *slog.Logger
 	holder    string        // names this process in leases
 	timeout   time.Duration // of one attempt
-	lease     time.Duration
 	records   chan store.Outcome
 
-	mu       sync.Mutex
-	lanes    map[int64]*lane
-	draining bool
-	sends    sync.WaitGroup
+	aliveUntil atomic.Int64 // microseconds since 1970, by the store's clock
+
+	mu        sync.Mutex
+	lanes     map[int64]*lane
+	draining  bool
+	handBack  []int64             // deliveries whose leases are to be handed back
+	successes map[int64]time.Time // by channel, when they are not stored yet
+	sends     sync.WaitGroup
 
 	wake chan struct{} // a lane has room again and the database may hold more for it
-}
-
-// lane is what is in this process of one channel.
-type lane struct {
-	queue    []job
-	running  int // goroutines that send
-	reserved int // places promised to the intake
-	more     bool
-}
-
-type job struct {
-	delivery *models.Delivery
-	alert    *models.Alert
-	until    time.Time // of the lease
+	back chan struct{} // there is something to hand back
 }
 
 // NewDispatcher makes a dispatcher. timeout is that of one attempt, from connecting to the last byte of the answer.
@@ -70,24 +64,78 @@ func NewDispatcher(s *store.Store, directory *Directory, set notifiers.Set, time
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // never fails, as its documentation says
 	return &Dispatcher{
-		store: s, directory: directory, notifiers: set, log: log, timeout: timeout,
-		holder: hex.EncodeToString(id[:]), lease: max(minLease, timeout+15*time.Second),
-		records: make(chan store.Outcome, maxRecordQueue), lanes: make(map[int64]*lane), wake: make(chan struct{}, 1),
+		store: s, directory: directory, notifiers: set, log: log, timeout: timeout, holder: hex.EncodeToString(id[:]),
+		records: make(chan store.Outcome, maxRecordQueue), lanes: make(map[int64]*lane), successes: make(map[int64]time.Time),
+		wake: make(chan struct{}, 1), back: make(chan struct{}, 1),
 	}
 }
 
 // Run looks for deliveries that are due until ctx ends. Then it starts no send any more, hands back what has not begun,
 // waits for the sends in flight, each of which ends by its own deadline, and returns when their outcomes are recorded.
 func (d *Dispatcher) Run(ctx context.Context) {
+	lasting, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
 	recorded := make(chan struct{})
 	go func() {
 		defer close(recorded)
-		d.record(context.WithoutCancel(ctx))
+		d.record(lasting)
 	}()
+	var looking, beating sync.WaitGroup
+	d.beat(ctx)
+	beating.Go(func() { every(lasting, beatEvery, d.beat) }) // also while it drains: what is in flight is still ours
+	looking.Go(func() { every(ctx, noteEvery, d.noteSuccesses) })
+	looking.Go(func() { every(ctx, expireEvery, d.expire) })
+	looking.Go(func() { d.handingBack(ctx) })
 	d.poll(ctx)
-	d.drain(context.WithoutCancel(ctx))
+	defer time.AfterFunc(d.timeout+stopRecords, end).Stop() // when the database is away, others make the deliveries again
+	d.drain()
+	looking.Wait()
 	close(d.records)
 	<-recorded
+	end()
+	beating.Wait()
+	d.leave(context.WithoutCancel(ctx))
+}
+
+// every calls f again and again until ctx ends.
+func every(ctx context.Context, pause time.Duration, f func(context.Context)) {
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			f(ctx)
+		}
+	}
+}
+
+// beat says that this process lives.
+func (d *Dispatcher) beat(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, beatEvery)
+	defer cancel()
+	until, err := d.store.Beat(ctx, d.holder, lives)
+	if err != nil {
+		d.complain(ctx, "the database could not be told that this process lives, trying again; nothing is sent without that", err)
+		return
+	}
+	d.aliveUntil.Store(until.UnixMicro())
+}
+
+// alive reports whether what is leased to this process is its own for long enough to begin a send.
+func (d *Dispatcher) alive() bool {
+	return d.store.Now().Add(margin).UnixMicro() < d.aliveUntil.Load()
+}
+
+// leave hands over what this process may still hold.
+func (d *Dispatcher) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, beatEvery)
+	defer cancel()
+	d.noteSuccesses(ctx)
+	if err := d.store.Leave(ctx, d.holder); err != nil {
+		d.log.Warn("the database could not be told that this process ends; what it held is taken over a little later", "error", err)
+	}
 }
 
 func (d *Dispatcher) poll(ctx context.Context) {
@@ -100,7 +148,10 @@ func (d *Dispatcher) poll(ctx context.Context) {
 			return
 		case <-d.wake:
 			due = d.hungry()
+		case <-d.nextSlot():
+			due = d.hungry()
 		case <-tick.C:
+			d.sweepLanes()
 			var err error
 			if due, err = d.store.DueChannels(ctx); err != nil {
 				d.complain(ctx, "looking for due deliveries failed, trying again", err)
@@ -118,124 +169,85 @@ func (d *Dispatcher) claim(ctx context.Context, channelID int64) {
 	if room == 0 {
 		return
 	}
-	lease := d.newLease()
-	claimed, err := d.store.Claim(ctx, channelID, room, lease)
+	channel := d.channel(ctx, channelID)
+	claims, err := d.store.Claim(ctx, channel, room, d.holder, d.timeout+lives)
 	if err != nil {
 		d.complain(ctx, "claiming deliveries failed, trying again", err)
+		claims = new(store.Claims)
 	}
-	for _, c := range claimed {
-		d.submitReserved(job{delivery: c.Delivery, alert: c.Alert, until: lease.Until})
+	if claims.Reclaimed > 0 {
+		d.log.Info("took over deliveries of a process that has died", "deliveries", claims.Reclaimed, "channel", channelID)
+	}
+	for _, m := range claims.Messages {
+		d.submitReserved(channelID, job{message: m, probe: claims.Probe})
 	}
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	l := d.lanes[channelID]
-	l.reserved -= room - len(claimed)
-	if len(claimed) == room {
+	l.reserved -= room - len(claims.Messages)
+	l.notBefore = claims.NotBefore
+	if len(claims.Messages) > 0 && (len(claims.Messages) == room || !claims.NotBefore.IsZero()) {
 		l.more = true
 	}
-	d.mu.Unlock()
 }
 
-func (d *Dispatcher) newLease() store.Lease {
-	return store.Lease{Holder: d.holder, Until: time.Now().UTC().Truncate(time.Microsecond).Add(d.lease)}
+// channel gives the channel as it is known, or, when it is not, a mere name for it: what waits on a channel that was
+// deleted is claimed to be cancelled.
+func (d *Dispatcher) channel(ctx context.Context, id int64) *models.Channel {
+	if c := d.directory.Get(id); c != nil {
+		return c
+	}
+	if err := d.directory.refreshOlder(ctx, time.Now().Add(-pollEvery)); err != nil {
+		d.complain(ctx, "channels could not be read again", err)
+	}
+	if c := d.directory.Get(id); c != nil {
+		return c
+	}
+	return &models.Channel{ID: id, Config: new(models.WebhookConfig)}
 }
 
-// reserve promises a place in a channel's lane. Without one, the delivery waits in the database.
-func (d *Dispatcher) reserve(channelID int64) bool {
+// Wake makes the dispatcher look at once for what waits on these channels.
+func (d *Dispatcher) Wake(channelIDs []int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	l := d.lane(channelID)
-	if d.draining {
-		return false
+	for _, id := range channelIDs {
+		l := d.lane(id)
+		l.more, l.notBefore = true, time.Time{}
 	}
-	if l.room() == 0 {
-		l.more = true
-		return false
-	}
-	l.reserved++
-	return true
+	d.signal(d.wake)
 }
 
-// reserveAll promises all places that a lane has, if it runs low, and says how many.
-func (d *Dispatcher) reserveAll(channelID int64) int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	l := d.lane(channelID)
-	if d.draining || !l.low() {
-		return 0
-	}
-	n := l.room()
-	l.reserved += n
-	l.more = false // from here on: what the intake leaves in the database meanwhile counts anew
-	return n
-}
-
-func (d *Dispatcher) unreserve(channelID int64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.lanes[channelID].reserved--
-}
-
-// submitReserved queues a job in a place promised before, and makes sure that somebody works on it.
-func (d *Dispatcher) submitReserved(j job) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	l := d.lanes[j.delivery.ChannelID]
-	l.reserved--
-	l.queue = append(l.queue, j)
-	if l.running < maxInFlight && !d.draining {
-		l.running++
-		d.sends.Add(1)
-		go d.work(l)
-	}
-}
-
-// work sends what stands in a lane until nothing does.
-func (d *Dispatcher) work(l *lane) {
-	defer d.sends.Done()
-	for {
-		j, ok := d.next(l)
-		if !ok {
+// expire gives up what has waited too long for a channel that is out of service.
+func (d *Dispatcher) expire(ctx context.Context) {
+	for d.alive() {
+		claimed, err := d.store.ClaimExpired(ctx, maxRecordBatch, d.holder)
+		if err != nil {
+			d.complain(ctx, "looking for what has waited too long failed, trying again", err)
+		}
+		for _, c := range claimed {
+			d.records <- d.expired(c)
+		}
+		if len(claimed) < maxRecordBatch {
 			return
 		}
-		// A send must be able to end, and its outcome to be recorded, while the lease holds.
-		if time.Until(j.until) < d.timeout+2*time.Second {
-			d.release(context.Background(), []int64{j.delivery.ID})
-			continue
-		}
-		d.records <- d.attempt(j)
 	}
 }
 
-func (d *Dispatcher) next(l *lane) (job, bool) {
+// noteSuccesses stores when channels were last told something.
+func (d *Dispatcher) noteSuccesses(ctx context.Context) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if l.more && l.low() {
-		select {
-		case d.wake <- struct{}{}:
-		default:
-		}
+	successes := d.successes
+	d.successes = make(map[int64]time.Time)
+	d.mu.Unlock()
+	if len(successes) == 0 {
+		return
 	}
-	if len(l.queue) == 0 || d.draining {
-		l.running--
-		return job{}, false
+	recorded, err := d.store.NoteSuccesses(ctx, successes, d.react)
+	if err != nil {
+		d.complain(ctx, "the times of the last successes could not be stored", err)
+		return
 	}
-	j := l.queue[0]
-	l.queue[0] = job{}
-	l.queue = l.queue[1:]
-	return j, true
-}
-
-// hungry gives the channels whose lanes run low while the database may hold more for them.
-func (d *Dispatcher) hungry() []int64 {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var ids []int64
-	for id, l := range d.lanes {
-		if l.more && l.low() {
-			ids = append(ids, id)
-		}
-	}
-	return ids
+	d.settled(recorded)
 }
 
 // Drain makes the dispatcher begin no send any more. What comes in from here on waits in the database for others, or for
@@ -247,28 +259,54 @@ func (d *Dispatcher) Drain() {
 }
 
 // drain hands back what has not begun and waits for the rest.
-func (d *Dispatcher) drain(ctx context.Context) {
+func (d *Dispatcher) drain() {
 	d.Drain()
 	d.mu.Lock()
-	var ids []int64
 	for _, l := range d.lanes {
 		for _, j := range l.queue {
-			ids = append(ids, j.delivery.ID)
+			d.handBack = append(d.handBack, j.ids()...)
 		}
 		l.queue = nil
 	}
 	d.mu.Unlock()
-	d.release(ctx, ids)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	d.release(ctx)
 	d.sends.Wait()
 }
 
-// release hands deliveries back that were not attempted. When that fails their leases end by themselves.
-func (d *Dispatcher) release(ctx context.Context, ids []int64) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	if err := d.store.Release(ctx, d.holder, ids); err != nil {
-		d.log.Warn("handing back leases failed; they end by themselves", "deliveries", len(ids), "error", err)
+// handingBack hands back leases of what is not to be sent by this process, and tries again until it works.
+func (d *Dispatcher) handingBack(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.back:
+		}
+		for !d.release(ctx) {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(pollEvery):
+			}
+		}
 	}
+}
+
+func (d *Dispatcher) release(ctx context.Context) bool {
+	d.mu.Lock()
+	ids := d.handBack
+	d.handBack = nil
+	d.mu.Unlock()
+	err := d.store.Release(ctx, d.holder, ids)
+	if err == nil {
+		return true
+	}
+	d.complain(ctx, "handing back leases failed, trying again", err)
+	d.mu.Lock()
+	d.handBack = append(d.handBack, ids...)
+	d.mu.Unlock()
+	return false
 }
 
 func (d *Dispatcher) complain(ctx context.Context, what string, err error) {
@@ -277,16 +315,10 @@ func (d *Dispatcher) complain(ctx context.Context, what string, err error) {
 	}
 }
 
-func (d *Dispatcher) lane(channelID int64) *lane {
-	l := d.lanes[channelID]
-	if l == nil {
-		l = new(lane)
-		d.lanes[channelID] = l
+// signal never blocks: one value in the channel is enough.
+func (d *Dispatcher) signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
-	return l
 }
-
-func (l *lane) room() int { return max(0, maxLane-len(l.queue)-l.running-l.reserved) }
-
-// low reports whether the lane should be filled: early enough that no sender waits for the database.
-func (l *lane) low() bool { return l.room() >= maxLane/2 }

@@ -8,6 +8,9 @@ import (
 	"github.com/rustbucket/alerts/store"
 )
 
+// storeTimeout is more than any commit takes.
+const storeTimeout = 10 * time.Second
+
 // Bounds of the intake, in alerts.
 const (
 	maxIntakeBatch = 256  // stored in one transaction; a larger createAlerts is a batch of its own
@@ -48,7 +51,7 @@ func (in *Intake) Preview(ctx context.Context, a *models.NewAlert) (models.Decis
 			return nil, err
 		}
 	}
-	return models.Route(a, duplicate, nil, in.directory.All()), nil
+	return models.Route(a, duplicate, in.directory.Pause(), in.directory.All()), nil
 }
 
 // storeBatch stores the calls of a batch together. When the database refuses that, and so has stored none of it, each call
@@ -77,26 +80,21 @@ func (in *Intake) storeBatch(ctx context.Context, calls [][]*models.NewAlert) ([
 }
 
 func (in *Intake) storeTogether(ctx context.Context, calls [][]*models.NewAlert) ([][]*models.Alert, error) {
-	channels := in.directory.All()
-	lease := in.dispatcher.newLease()
+	pause, channels := in.directory.Pause(), in.directory.All()
 	var batch []store.AlertInsert
 	for _, alerts := range calls {
 		for _, a := range alerts {
-			insert := store.AlertInsert{New: a, Decisions: models.Route(a, false, nil, channels)}
-			for _, d := range insert.Decisions {
-				if d.WillNotify() {
-					leased := in.dispatcher.reserve(d.ChannelID)
-					insert.Deliveries = append(insert.Deliveries, store.NewDelivery{ChannelID: d.ChannelID, Leased: leased})
-				}
+			insert := route(a, pause, channels)
+			for i, d := range insert.Deliveries {
+				insert.Deliveries[i].Leased = in.dispatcher.reserve(d.ChannelID)
 			}
 			batch = append(batch, insert)
 		}
 	}
-	// Half a lease is more than any commit takes; later than that the leases would be of no use.
-	ctx, cancel := context.WithTimeout(ctx, time.Until(lease.Until)/2)
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	results, err := in.store.CreateAlerts(ctx, batch, lease)
-	in.handOver(batch, results, lease)
+	results, err := in.store.CreateAlerts(ctx, batch, in.dispatcher.holder)
+	in.handOver(batch, results)
 	if err != nil {
 		return nil, err
 	}
@@ -112,15 +110,17 @@ func (in *Intake) storeTogether(ctx context.Context, calls [][]*models.NewAlert)
 }
 
 // handOver gives the dispatcher what it has reserved room for, and takes back the room for what was not stored.
-func (in *Intake) handOver(batch []store.AlertInsert, results []store.AlertResult, lease store.Lease) {
+func (in *Intake) handOver(batch []store.AlertInsert, results []store.AlertResult) {
 	for i, insert := range batch {
 		for j, d := range insert.Deliveries {
-			switch {
-			case !d.Leased:
-			case results == nil || results[i].Duplicate:
+			switch stored := results != nil && !results[i].Duplicate; {
+			case stored && d.Leased:
+				message := []store.Claimed{{Delivery: results[i].Deliveries[j], Alert: results[i].Alert}}
+				in.dispatcher.submitReserved(d.ChannelID, job{message: message})
+			case d.Leased:
 				in.dispatcher.unreserve(d.ChannelID)
-			default:
-				in.dispatcher.submitReserved(job{delivery: results[i].Deliveries[j], alert: results[i].Alert, until: lease.Until})
+			case stored:
+				in.dispatcher.left(d.ChannelID)
 			}
 		}
 	}

@@ -37,25 +37,52 @@ func (d *Dispatcher) record(ctx context.Context) {
 	}
 }
 
-// recordBatch tries until the outcomes are stored, or until their leases have ended: then somebody else has the deliveries.
+// recordBatch tries until the outcomes are stored, or ctx ends: it is no matter of time, since an outcome whose delivery went
+// to somebody else changes nothing.
 func (d *Dispatcher) recordBatch(ctx context.Context, batch []store.Outcome) {
-	ctx, cancel := context.WithTimeout(ctx, d.lease)
-	defer cancel()
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		applied, err := d.store.Record(ctx, d.holder, batch)
-		if err == nil {
-			d.tell(batch, applied)
+		recorded, err := d.store.Record(ctx, d.holder, batch, d.react)
+		switch {
+		case err == nil:
+			d.tell(batch, recorded.Applied)
+			d.settled(recorded)
 			return
-		}
-		if ctx.Err() != nil {
-			d.log.Error("outcomes could not be recorded while their leases held; the deliveries are made again", "deliveries", len(batch), "error", err)
+		case ctx.Err() != nil:
+			d.log.Error("outcomes could not be recorded before the end; the deliveries are made again", "deliveries", len(batch), "error", err)
 			return
+		case store.Refused(err) && len(batch) > 1: // one that cannot be stored harms no other
+			for _, o := range batch {
+				d.recordBatch(ctx, []store.Outcome{o})
+			}
+			return
+		case store.Refused(err) && batch[0].Attempt != nil:
+			d.log.Error("an outcome cannot be stored; the delivery ends as failed", "delivery", batch[0].Delivery.ID, "error", err)
+			why := "the outcome of an attempt could not be stored; the server's log says why"
+			batch = []store.Outcome{{Delivery: batch[0].Delivery, Alert: batch[0].Alert, Status: models.Failed, Error: &why}}
+			continue
 		}
 		d.log.Warn("recording outcomes failed, trying again", "deliveries", len(batch), "error", err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):
 		}
+	}
+}
+
+// settled follows up on what was recorded: channels that are in service again, and what is newly to be sent.
+func (d *Dispatcher) settled(r *store.Recorded) {
+	d.directory.observed(r.States)
+	waiting := r.Waiting
+	for _, s := range r.States {
+		if s.Health == models.HealthOK {
+			waiting = append(waiting, s.ChannelID)
+		}
+		if s.Health == models.HealthPaused || s.Health == models.HealthBroken {
+			d.shut(s.ChannelID)
+		}
+	}
+	if len(waiting) > 0 {
+		d.Wake(waiting)
 	}
 }
 

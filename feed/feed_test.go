@@ -57,7 +57,7 @@ func create(t *testing.T, s *store.Store, from, n, detailBytes int) {
 		if detailBytes > 0 {
 			a.Details = json.RawMessage(`{"x":"` + strings.Repeat("x", detailBytes) + `"}`)
 		}
-		if _, err := s.CreateAlerts(t.Context(), []store.AlertInsert{{New: a}}, store.Lease{Until: time.Now()}); err != nil {
+		if _, err := s.CreateAlerts(t.Context(), []store.AlertInsert{{New: a}}, "me"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -63,6 +63,8 @@ type AlertConnectionResolver interface {
 }
 type ChannelResolver interface {
 	Config(ctx context.Context, obj *models.Channel) (models.ChannelConfig, error)
+
+	Health(ctx context.Context, obj *models.Channel) (*models.ChannelHealth, error)
 }
 type DeliveryResolver interface {
 	Alert(ctx context.Context, obj *models.Delivery) (*models.Alert, error)
@@ -90,6 +92,10 @@ type MutationResolver interface {
 	TestChannels(ctx context.Context, ids []int64) ([]*models.TestResult, error)
 	TestChannelConfig(ctx context.Context, config ChannelConfigInput) (*models.TestResult, error)
 	RetryDelivery(ctx context.Context, id int64) (*models.Delivery, error)
+	RetryDeliveries(ctx context.Context, filter models.DeliveryFilter) (int, error)
+	CancelDeliveries(ctx context.Context, filter models.DeliveryFilter) (int, error)
+	PauseNotifications(ctx context.Context, until *time.Time, reason string, afterwards models.Afterwards) (*models.Pause, error)
+	ResumeNotifications(ctx context.Context) (bool, error)
 }
 type QueryResolver interface {
 	Alert(ctx context.Context, id int64) (*models.Alert, error)
@@ -99,6 +105,7 @@ type QueryResolver interface {
 	Delivery(ctx context.Context, id int64) (*models.Delivery, error)
 	Deliveries(ctx context.Context, filter *models.DeliveryFilter, first *int, after *string) (*DeliveryConnection, error)
 	PreviewRouting(ctx context.Context, input CreateAlertInput) ([]*models.RoutingDecision, error)
+	NotificationPause(ctx context.Context) (*models.Pause, error)
 	Viewer(ctx context.Context) (*models.Viewer, error)
 }
 type RoutingDecisionResolver interface {
@@ -146,6 +153,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("FeedFilter", ec.unmarshalInputFeedFilter),
 			graphql.NewInputUnmarshaler("OpsgenieConfigInput", ec.unmarshalInputOpsgenieConfigInput),
 			graphql.NewInputUnmarshaler("PagerDutyConfigInput", ec.unmarshalInputPagerDutyConfigInput),
+			graphql.NewInputUnmarshaler("RateLimitInput", ec.unmarshalInputRateLimitInput),
 			graphql.NewInputUnmarshaler("RustbucketInput", ec.unmarshalInputRustbucketInput),
 			graphql.NewInputUnmarshaler("SlackConfigInput", ec.unmarshalInputSlackConfigInput),
 			graphql.NewInputUnmarshaler("TeamsConfigInput", ec.unmarshalInputTeamsConfigInput),
@@ -311,6 +319,48 @@ enum DeliveryStatus {
   CANCELLED
 }
 
+"What a delivery tells."
+enum DeliveryKind {
+  "That the alert came in."
+  ALERT
+  "That the alert was resolved: on channels with ` + "`" + `notifyOnResolve` + "`" + `. Never sent before the alert's own, nor when that was not told."
+  RESOLVED
+}
+
+"How a channel fares."
+enum HealthState {
+  "The last attempt worked, or there was none yet."
+  OK
+  "The last attempts failed. Deliveries go on by their schedule."
+  FAILING
+  """
+  Out of service after 5 failures in a row. Its deliveries wait without using up attempts, one at a time finds out whether it
+  works again (after 5 s, 15 s, 30 s, then up to 5 min), and all go on at the first success.
+  """
+  PAUSED
+  """
+  The service said that nothing will work until somebody mends the channel. Its deliveries wait. Changing the channel, or a test
+  that works, puts it into service again; one delivery finds out after 1 min, 5 min, 15 min, then each hour.
+  """
+  BROKEN
+}
+
+"Who raised an alert."
+enum AlertSource {
+  "A caller of this API."
+  API
+  "The server itself, about a channel (` + "`" + `channel_failing` + "`" + `) or a delivery that was given up (` + "`" + `delivery_failed` + "`" + `). Goes to the other channels."
+  SERVER
+}
+
+"What becomes of the notifications of a pause when it ends."
+enum Afterwards {
+  "They wait, and are told then."
+  TELL
+  "They are dropped: nobody is told of what came in meanwhile. What waited before the pause is told."
+  DROP
+}
+
 "What a token may do."
 enum Role {
   "Create alerts and read back what it created: for machines and scripts."
@@ -359,6 +409,9 @@ type Query {
   "Who would be told about this alert now, and why not the others. Stores nothing and sends nothing."
   previewRouting("The alert as it would be created." input: CreateAlertInput!): [RoutingDecision!]! @hasRole(anyOf: [VIEWER, ANALYST])
 
+  "The pause of all notifications that holds now; null when they go out."
+  notificationPause: NotificationPause @hasRole(anyOf: [VIEWER, ANALYST])
+
   "The token in use."
   viewer: Viewer! @hasRole(anyOf: [REPORTER, VIEWER, ANALYST])
 }
@@ -373,7 +426,10 @@ type Mutation {
   "Stores up to 1000 alerts, all or none. Answers in the order of the inputs."
   createAlerts("The alerts, 1 to 1000." inputs: [CreateAlertInput!]!): [Alert!]! @hasRole(anyOf: [REPORTER])
 
-  "Marks an alert as resolved. An alert that is resolved already stays as it is."
+  """
+  Marks an alert as resolved, and tells so the channels with ` + "`" + `notifyOnResolve` + "`" + ` that were told of it. An alert that is resolved
+  already stays as it is.
+  """
   resolveAlert("The alert's id." id: ID!): Alert! @hasRole(anyOf: [ANALYST])
 
   "Creates a notification channel. Its name must be free."
@@ -402,6 +458,35 @@ type Mutation {
 
   "Sends a failed or cancelled delivery again from the start of the schedule; one that waits is tried at once. CONFLICT when it was delivered."
   retryDelivery("The delivery's id." id: ID!): Delivery! @hasRole(anyOf: [ANALYST])
+
+  """
+  Sends all failed deliveries that match again from the start of the schedule, and answers how many: with ` + "`" + `channelId` + "`" + ` and
+  ` + "`" + `createdAfter` + "`" + `, all of a channel since a time. Cancelled ones only when ` + "`" + `statuses` + "`" + ` names them. Channels that are deactivated or
+  deleted are left out. The filter may not be empty.
+  """
+  retryDeliveries("Only deliveries that match all of its fields; ` + "`" + `statuses` + "`" + ` may name FAILED and CANCELLED." filter: DeliveryFilter!): Int! @hasRole(anyOf: [ANALYST])
+
+  """
+  Cancels all pending deliveries that match, and answers how many. One that is being sent at this moment is cancelled unless
+  that attempt succeeds. The filter may not be empty.
+  """
+  cancelDeliveries("Only deliveries that match all of its fields; ` + "`" + `statuses` + "`" + ` may name PENDING." filter: DeliveryFilter!): Int! @hasRole
+
+  """
+  Pauses the notifications of all channels: alerts are stored and streamed, and nobody is told. Deliveries that wait keep
+  waiting, sends in flight finish, tests still work. A second pause replaces the first.
+  """
+  pauseNotifications(
+    "When it ends by itself; left out = with resumeNotifications."
+    until: Time
+    "Why, 1 to 255 characters. Alerts that come in meanwhile show it as ` + "`" + `pauseReason` + "`" + `."
+    reason: String!
+    "What becomes of the alerts that come in meanwhile."
+    afterwards: Afterwards! = TELL
+  ): NotificationPause! @hasRole
+
+  "Ends the pause of all notifications. True when there was one."
+  resumeNotifications: Boolean! @hasRole
 }
 
 type Subscription {
@@ -476,6 +561,10 @@ type Alert {
   createdAt: Time!
   "When it was resolved."
   resolvedAt: Time
+  "Who raised it."
+  source: AlertSource!
+  "Why all notifications were paused when it came in; null when they were not."
+  pauseReason: String
   "What became of it on each channel that was told, oldest first."
   deliveries: [Delivery!]! @hasRole(anyOf: [VIEWER, ANALYST])
   "What was decided for every channel when it came in, and why; channels newest first."
@@ -502,6 +591,10 @@ input CreateChannelInput {
   alertTypes: [String!]! = []
   "False: the channel is kept but told nothing."
   isActive: Boolean! = true
+  "How many messages it gets at most; null = no limit. Left out: what the service takes, for Slack 60 a minute with bursts of 10, for Discord 30 with bursts of 5, no limit for the others."
+  rateLimit: RateLimitInput
+  "True: it is told, too, when an alert is resolved. Left out: true for PagerDuty and Opsgenie, where that closes the incident, false for the others."
+  notifyOnResolve: Boolean
 }
 
 "What changes about a channel. A field left out keeps its value."
@@ -516,6 +609,21 @@ input UpdateChannelInput {
   alertTypes: [String!]
   "False: the channel is kept but told nothing; what waits is cancelled."
   isActive: Boolean
+  "How many messages it gets at most; null = no limit."
+  rateLimit: RateLimitInput
+  "True: it is told, too, when an alert is resolved."
+  notifyOnResolve: Boolean
+}
+
+"""
+How many messages a channel gets at most. Beyond it nothing is dropped: what waits is told together in one message, a digest, when
+the next slot opens, the worst alerts first. PagerDuty and Opsgenie get each alert by itself, only later.
+"""
+input RateLimitInput {
+  "Messages a minute in the long run, 1 to 6000."
+  perMinute: Int!
+  "Messages at once after a quiet time, 1 to 1000."
+  burst: Int! = 1
 }
 
 "Where and how a channel sends: exactly one of its fields. Any host may be named; whether it may be called is decided when sending (EGRESS_ALLOW)."
@@ -602,12 +710,64 @@ type Channel {
   alertTypes: [String!]!
   "False: told nothing."
   isActive: Boolean!
+  "How many messages it gets at most; null = no limit."
+  rateLimit: RateLimit
+  "True: it is told, too, when an alert is resolved."
+  notifyOnResolve: Boolean!
+  "How it fares."
+  health: ChannelHealth!
   "When it was created."
   createdAt: Time!
   "When it was last changed."
   updatedAt: Time!
   "When it was deleted. A deleted channel is found through its deliveries and routing only."
   deletedAt: Time
+}
+
+"How many messages a channel gets at most."
+type RateLimit {
+  "Messages a minute in the long run."
+  perMinute: Int!
+  "Messages at once after a quiet time."
+  burst: Int!
+}
+
+"How a channel fares. The same in every process on the database, and over restarts."
+type ChannelHealth {
+  "In short."
+  state: HealthState!
+  "Since when."
+  since: Time!
+  "Why the last attempt that failed did; null when none did yet."
+  lastError: String
+  "When that was."
+  lastErrorAt: Time
+  "When it was last told something, to about 5 seconds; null when it was not yet."
+  lastSuccessAt: Time
+  "PAUSED and BROKEN: when one delivery is tried to find out whether it works again, if one is due."
+  nextProbeAt: Time
+  "The service asked for time (Retry-After): nothing is sent before."
+  heldUntil: Time
+  "How many deliveries wait."
+  waiting: Int!
+  "When the oldest of them was created; null when none waits."
+  oldestWaitingSince: Time
+  "How long ago that was, in seconds; null when none waits."
+  oldestWaitingAge: Float
+}
+
+"A time during which nobody is told anything, on any channel."
+type NotificationPause {
+  "When it began."
+  since: Time!
+  "When it ends by itself; null = when somebody ends it."
+  until: Time
+  "Why."
+  reason: String!
+  "What becomes of the alerts that come in meanwhile."
+  afterwards: Afterwards!
+  "The name of the token that began it."
+  by: String!
 }
 
 "Where and how a channel sends, by its type. Secrets are shown masked as ` + "`" + `****` + "`" + `."
@@ -671,6 +831,8 @@ type Delivery {
   alert: Alert!
   "Where it is told; also when the channel was deleted since."
   channel: Channel!
+  "What is told."
+  kind: DeliveryKind!
   "Where it stands."
   status: DeliveryStatus!
   "How often it was tried."
@@ -683,6 +845,8 @@ type Delivery {
   createdAt: Time!
   "When it was delivered, given up or cancelled."
   completedAt: Time
+  "It went out in a digest, one message about so many deliveries; null = in a message of its own."
+  digestSize: Int
   "Every attempt, the first one first."
   attemptLog: [DeliveryAttempt!]!
 }
@@ -701,6 +865,8 @@ type DeliveryAttempt {
   error: String
   "What the other side answered: the first 4 KB."
   response: String
+  "It was made with a digest, one message about so many deliveries; null = with a message of its own."
+  digestSize: Int
 }
 
 "What is decided for one channel about one alert."
@@ -723,6 +889,10 @@ enum RoutingReason {
   BELOW_MIN_SEVERITY
   "The channel names types, and the alert's is not among them."
   TYPE_NOT_SELECTED
+  "The alert is the server's own, about this very channel."
+  ABOUT_ITSELF
+  "All notifications were paused, and what came in meanwhile was to be dropped."
+  NOTIFICATIONS_PAUSED
   "The alert was created with ` + "`" + `notify: false` + "`" + `."
   NOTIFY_FALSE
   "An open alert with the same ` + "`" + `dedupKey` + "`" + ` is counted up instead."
@@ -865,6 +1035,10 @@ input DeliveryFilter {
   channelId: ID
   "With one of these statuses; none = all."
   statuses: [DeliveryStatus!]
+  "Created at this moment or later."
+  createdAfter: Time
+  "Created before this moment."
+  createdBefore: Time
 }
 
 "Which events. All given fields must match."
@@ -908,6 +1082,10 @@ func (ec *executionContext) childFields_Alert(ctx context.Context, field graphql
 		return ec.fieldContext_Alert_createdAt(ctx, field)
 	case "resolvedAt":
 		return ec.fieldContext_Alert_resolvedAt(ctx, field)
+	case "source":
+		return ec.fieldContext_Alert_source(ctx, field)
+	case "pauseReason":
+		return ec.fieldContext_Alert_pauseReason(ctx, field)
 	case "deliveries":
 		return ec.fieldContext_Alert_deliveries(ctx, field)
 	case "routing":
@@ -956,6 +1134,12 @@ func (ec *executionContext) childFields_Channel(ctx context.Context, field graph
 		return ec.fieldContext_Channel_alertTypes(ctx, field)
 	case "isActive":
 		return ec.fieldContext_Channel_isActive(ctx, field)
+	case "rateLimit":
+		return ec.fieldContext_Channel_rateLimit(ctx, field)
+	case "notifyOnResolve":
+		return ec.fieldContext_Channel_notifyOnResolve(ctx, field)
+	case "health":
+		return ec.fieldContext_Channel_health(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_Channel_createdAt(ctx, field)
 	case "updatedAt":
@@ -966,6 +1150,32 @@ func (ec *executionContext) childFields_Channel(ctx context.Context, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Channel", field.Name)
 }
 
+func (ec *executionContext) childFields_ChannelHealth(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "state":
+		return ec.fieldContext_ChannelHealth_state(ctx, field)
+	case "since":
+		return ec.fieldContext_ChannelHealth_since(ctx, field)
+	case "lastError":
+		return ec.fieldContext_ChannelHealth_lastError(ctx, field)
+	case "lastErrorAt":
+		return ec.fieldContext_ChannelHealth_lastErrorAt(ctx, field)
+	case "lastSuccessAt":
+		return ec.fieldContext_ChannelHealth_lastSuccessAt(ctx, field)
+	case "nextProbeAt":
+		return ec.fieldContext_ChannelHealth_nextProbeAt(ctx, field)
+	case "heldUntil":
+		return ec.fieldContext_ChannelHealth_heldUntil(ctx, field)
+	case "waiting":
+		return ec.fieldContext_ChannelHealth_waiting(ctx, field)
+	case "oldestWaitingSince":
+		return ec.fieldContext_ChannelHealth_oldestWaitingSince(ctx, field)
+	case "oldestWaitingAge":
+		return ec.fieldContext_ChannelHealth_oldestWaitingAge(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ChannelHealth", field.Name)
+}
+
 func (ec *executionContext) childFields_Delivery(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -974,6 +1184,8 @@ func (ec *executionContext) childFields_Delivery(ctx context.Context, field grap
 		return ec.fieldContext_Delivery_alert(ctx, field)
 	case "channel":
 		return ec.fieldContext_Delivery_channel(ctx, field)
+	case "kind":
+		return ec.fieldContext_Delivery_kind(ctx, field)
 	case "status":
 		return ec.fieldContext_Delivery_status(ctx, field)
 	case "attempts":
@@ -986,6 +1198,8 @@ func (ec *executionContext) childFields_Delivery(ctx context.Context, field grap
 		return ec.fieldContext_Delivery_createdAt(ctx, field)
 	case "completedAt":
 		return ec.fieldContext_Delivery_completedAt(ctx, field)
+	case "digestSize":
+		return ec.fieldContext_Delivery_digestSize(ctx, field)
 	case "attemptLog":
 		return ec.fieldContext_Delivery_attemptLog(ctx, field)
 	}
@@ -1006,6 +1220,8 @@ func (ec *executionContext) childFields_DeliveryAttempt(ctx context.Context, fie
 		return ec.fieldContext_DeliveryAttempt_error(ctx, field)
 	case "response":
 		return ec.fieldContext_DeliveryAttempt_response(ctx, field)
+	case "digestSize":
+		return ec.fieldContext_DeliveryAttempt_digestSize(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeliveryAttempt", field.Name)
 }
@@ -1052,6 +1268,22 @@ func (ec *executionContext) childFields_FeedEvent(ctx context.Context, field gra
 	return nil, fmt.Errorf("no field named %q was found under type FeedEvent", field.Name)
 }
 
+func (ec *executionContext) childFields_NotificationPause(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "since":
+		return ec.fieldContext_NotificationPause_since(ctx, field)
+	case "until":
+		return ec.fieldContext_NotificationPause_until(ctx, field)
+	case "reason":
+		return ec.fieldContext_NotificationPause_reason(ctx, field)
+	case "afterwards":
+		return ec.fieldContext_NotificationPause_afterwards(ctx, field)
+	case "by":
+		return ec.fieldContext_NotificationPause_by(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type NotificationPause", field.Name)
+}
+
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "hasNextPage":
@@ -1060,6 +1292,16 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 		return ec.fieldContext_PageInfo_endCursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
+}
+
+func (ec *executionContext) childFields_RateLimit(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "perMinute":
+		return ec.fieldContext_RateLimit_perMinute(ctx, field)
+	case "burst":
+		return ec.fieldContext_RateLimit_burst(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RateLimit", field.Name)
 }
 
 func (ec *executionContext) childFields_RoutingDecision(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1242,6 +1484,20 @@ func (ec *executionContext) dir_hasRole_args(ctx context.Context, rawArgs map[st
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_cancelDeliveries_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (models.DeliveryFilter, error) {
+			return ec.unmarshalNDeliveryFilter2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐDeliveryFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_createAlert_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -1298,6 +1554,36 @@ func (ec *executionContext) field_Mutation_deleteChannels_args(ctx context.Conte
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_pauseNotifications_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "until",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["until"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "reason",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["reason"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "afterwards",
+		func(ctx context.Context, v any) (models.Afterwards, error) {
+			return ec.unmarshalNAfterwards2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAfterwards(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["afterwards"] = arg2
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_resolveAlert_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -1309,6 +1595,20 @@ func (ec *executionContext) field_Mutation_resolveAlert_args(ctx context.Context
 		return nil, err
 	}
 	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_retryDeliveries_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (models.DeliveryFilter, error) {
+			return ec.unmarshalNDeliveryFilter2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐDeliveryFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg0
 	return args, nil
 }
 
@@ -1956,6 +2256,52 @@ func (ec *executionContext) fieldContext_Alert_resolvedAt(_ context.Context, fie
 	return graphql.NewScalarFieldContext("Alert", field, false, false, "Time")
 }
 
+func (ec *executionContext) _Alert_source(ctx context.Context, field graphql.CollectedField, obj *models.Alert) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Alert_source(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Source(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v models.AlertSource) graphql.Marshaler {
+			return ec.marshalNAlertSource2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertSource(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Alert_source(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Alert", field, true, false, "AlertSource")
+}
+
+func (ec *executionContext) _Alert_pauseReason(ctx context.Context, field graphql.CollectedField, obj *models.Alert) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Alert_pauseReason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PauseReason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Alert_pauseReason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Alert", field, false, false, "String")
+}
+
 func (ec *executionContext) _Alert_deliveries(ctx context.Context, field graphql.CollectedField, obj *models.Alert) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2391,6 +2737,93 @@ func (ec *executionContext) fieldContext_Channel_isActive(_ context.Context, fie
 	return graphql.NewScalarFieldContext("Channel", field, false, false, "Boolean")
 }
 
+func (ec *executionContext) _Channel_rateLimit(ctx context.Context, field graphql.CollectedField, obj *models.Channel) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Channel_rateLimit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RateLimit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *models.RateLimit) graphql.Marshaler {
+			return ec.marshalORateLimit2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRateLimit(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Channel_rateLimit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Channel",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RateLimit(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Channel_notifyOnResolve(ctx context.Context, field graphql.CollectedField, obj *models.Channel) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Channel_notifyOnResolve(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NotifyOnResolve, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Channel_notifyOnResolve(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Channel", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _Channel_health(ctx context.Context, field graphql.CollectedField, obj *models.Channel) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Channel_health(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Channel().Health(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *models.ChannelHealth) graphql.Marshaler {
+			return ec.marshalNChannelHealth2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐChannelHealth(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Channel_health(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Channel",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ChannelHealth(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Channel_createdAt(ctx context.Context, field graphql.CollectedField, obj *models.Channel) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2458,6 +2891,236 @@ func (ec *executionContext) _Channel_deletedAt(ctx context.Context, field graphq
 }
 func (ec *executionContext) fieldContext_Channel_deletedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Channel", field, false, false, "Time")
+}
+
+func (ec *executionContext) _ChannelHealth_state(ctx context.Context, field graphql.CollectedField, obj *models.ChannelHealth) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelHealth_state(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.State, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v models.HealthState) graphql.Marshaler {
+			return ec.marshalNHealthState2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐHealthState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelHealth_state(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelHealth", field, false, false, "HealthState")
+}
+
+func (ec *executionContext) _ChannelHealth_since(ctx context.Context, field graphql.CollectedField, obj *models.ChannelHealth) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelHealth_since(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Since, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelHealth_since(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelHealth", field, false, false, "Time")
+}
+
+func (ec *executionContext) _ChannelHealth_lastError(ctx context.Context, field graphql.CollectedField, obj *models.ChannelHealth) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelHealth_lastError(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LastError, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelHealth_lastError(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelHealth", field, false, false, "String")
+}
+
+func (ec *executionContext) _ChannelHealth_lastErrorAt(ctx context.Context, field graphql.CollectedField, obj *models.ChannelHealth) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelHealth_lastErrorAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LastErrorAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelHealth_lastErrorAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelHealth", field, false, false, "Time")
+}
+
+func (ec *executionContext) _ChannelHealth_lastSuccessAt(ctx context.Context, field graphql.CollectedField, obj *models.ChannelHealth) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelHealth_lastSuccessAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LastSuccessAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelHealth_lastSuccessAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelHealth", field, false, false, "Time")
+}
+
+func (ec *executionContext) _ChannelHealth_nextProbeAt(ctx context.Context, field graphql.CollectedField, obj *models.ChannelHealth) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelHealth_nextProbeAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NextProbeAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelHealth_nextProbeAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelHealth", field, false, false, "Time")
+}
+
+func (ec *executionContext) _ChannelHealth_heldUntil(ctx context.Context, field graphql.CollectedField, obj *models.ChannelHealth) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelHealth_heldUntil(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HeldUntil, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelHealth_heldUntil(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelHealth", field, false, false, "Time")
+}
+
+func (ec *executionContext) _ChannelHealth_waiting(ctx context.Context, field graphql.CollectedField, obj *models.ChannelHealth) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelHealth_waiting(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Waiting, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelHealth_waiting(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelHealth", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ChannelHealth_oldestWaitingSince(ctx context.Context, field graphql.CollectedField, obj *models.ChannelHealth) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelHealth_oldestWaitingSince(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OldestWaitingSince, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelHealth_oldestWaitingSince(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelHealth", field, false, false, "Time")
+}
+
+func (ec *executionContext) _ChannelHealth_oldestWaitingAge(ctx context.Context, field graphql.CollectedField, obj *models.ChannelHealth) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelHealth_oldestWaitingAge(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OldestWaitingAge, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelHealth_oldestWaitingAge(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelHealth", field, false, false, "Float")
 }
 
 func (ec *executionContext) _Delivery_id(ctx context.Context, field graphql.CollectedField, obj *models.Delivery) (ret graphql.Marshaler) {
@@ -2545,6 +3208,29 @@ func (ec *executionContext) fieldContext_Delivery_channel(_ context.Context, fie
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _Delivery_kind(ctx context.Context, field graphql.CollectedField, obj *models.Delivery) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Delivery_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v models.DeliveryKind) graphql.Marshaler {
+			return ec.marshalNDeliveryKind2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐDeliveryKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Delivery_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Delivery", field, false, false, "DeliveryKind")
 }
 
 func (ec *executionContext) _Delivery_status(ctx context.Context, field graphql.CollectedField, obj *models.Delivery) (ret graphql.Marshaler) {
@@ -2683,6 +3369,29 @@ func (ec *executionContext) _Delivery_completedAt(ctx context.Context, field gra
 }
 func (ec *executionContext) fieldContext_Delivery_completedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Delivery", field, false, false, "Time")
+}
+
+func (ec *executionContext) _Delivery_digestSize(ctx context.Context, field graphql.CollectedField, obj *models.Delivery) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Delivery_digestSize(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DigestSize, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Delivery_digestSize(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Delivery", field, false, false, "Int")
 }
 
 func (ec *executionContext) _Delivery_attemptLog(ctx context.Context, field graphql.CollectedField, obj *models.Delivery) (ret graphql.Marshaler) {
@@ -2853,6 +3562,29 @@ func (ec *executionContext) _DeliveryAttempt_response(ctx context.Context, field
 }
 func (ec *executionContext) fieldContext_DeliveryAttempt_response(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("DeliveryAttempt", field, false, false, "String")
+}
+
+func (ec *executionContext) _DeliveryAttempt_digestSize(ctx context.Context, field graphql.CollectedField, obj *models.DeliveryAttempt) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryAttempt_digestSize(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DigestSize, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryAttempt_digestSize(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryAttempt", field, false, false, "Int")
 }
 
 func (ec *executionContext) _DeliveryConnection_edges(ctx context.Context, field graphql.CollectedField, obj *DeliveryConnection) (ret graphql.Marshaler) {
@@ -3922,6 +4654,348 @@ func (ec *executionContext) fieldContext_Mutation_retryDelivery(ctx context.Cont
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_retryDeliveries(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_retryDeliveries(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RetryDeliveries(ctx, fc.Args["filter"].(models.DeliveryFilter))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"ANALYST"})
+				if err != nil {
+					var zeroVal int
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal int
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_retryDeliveries(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type Int does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_retryDeliveries_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_cancelDeliveries(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_cancelDeliveries(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CancelDeliveries(ctx, fc.Args["filter"].(models.DeliveryFilter))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{})
+				if err != nil {
+					var zeroVal int
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal int
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_cancelDeliveries(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type Int does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_cancelDeliveries_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_pauseNotifications(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_pauseNotifications(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().PauseNotifications(ctx, fc.Args["until"].(*time.Time), fc.Args["reason"].(string), fc.Args["afterwards"].(models.Afterwards))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{})
+				if err != nil {
+					var zeroVal *models.Pause
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal *models.Pause
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *models.Pause) graphql.Marshaler {
+			return ec.marshalNNotificationPause2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐPause(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_pauseNotifications(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_NotificationPause(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_pauseNotifications_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_resumeNotifications(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_resumeNotifications(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Mutation().ResumeNotifications(ctx)
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{})
+				if err != nil {
+					var zeroVal bool
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal bool
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_resumeNotifications(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Mutation", field, true, true, "Boolean")
+}
+
+func (ec *executionContext) _NotificationPause_since(ctx context.Context, field graphql.CollectedField, obj *models.Pause) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NotificationPause_since(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Since, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NotificationPause_since(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NotificationPause", field, false, false, "Time")
+}
+
+func (ec *executionContext) _NotificationPause_until(ctx context.Context, field graphql.CollectedField, obj *models.Pause) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NotificationPause_until(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Until, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_NotificationPause_until(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NotificationPause", field, false, false, "Time")
+}
+
+func (ec *executionContext) _NotificationPause_reason(ctx context.Context, field graphql.CollectedField, obj *models.Pause) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NotificationPause_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NotificationPause_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NotificationPause", field, false, false, "String")
+}
+
+func (ec *executionContext) _NotificationPause_afterwards(ctx context.Context, field graphql.CollectedField, obj *models.Pause) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NotificationPause_afterwards(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Afterwards, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v models.Afterwards) graphql.Marshaler {
+			return ec.marshalNAfterwards2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAfterwards(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NotificationPause_afterwards(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NotificationPause", field, false, false, "Afterwards")
+}
+
+func (ec *executionContext) _NotificationPause_by(ctx context.Context, field graphql.CollectedField, obj *models.Pause) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NotificationPause_by(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.By, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NotificationPause_by(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NotificationPause", field, false, false, "String")
+}
+
 func (ec *executionContext) _OpsgenieConfig_apiKey(ctx context.Context, field graphql.CollectedField, obj *models.OpsgenieConfig) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4494,6 +5568,56 @@ func (ec *executionContext) fieldContext_Query_previewRouting(ctx context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_notificationPause(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_notificationPause(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().NotificationPause(ctx)
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"VIEWER", "ANALYST"})
+				if err != nil {
+					var zeroVal *models.Pause
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal *models.Pause
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *models.Pause) graphql.Marshaler {
+			return ec.marshalONotificationPause2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐPause(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_notificationPause(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_NotificationPause(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_viewer(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4618,6 +5742,52 @@ func (ec *executionContext) fieldContext_Query___schema(_ context.Context, field
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _RateLimit_perMinute(ctx context.Context, field graphql.CollectedField, obj *models.RateLimit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RateLimit_perMinute(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PerMinute, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RateLimit_perMinute(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RateLimit", field, false, false, "Int")
+}
+
+func (ec *executionContext) _RateLimit_burst(ctx context.Context, field graphql.CollectedField, obj *models.RateLimit) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RateLimit_burst(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Burst, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RateLimit_burst(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RateLimit", field, false, false, "Int")
 }
 
 func (ec *executionContext) _RoutingDecision_channel(ctx context.Context, field graphql.CollectedField, obj *models.RoutingDecision) (ret graphql.Marshaler) {
@@ -6716,7 +7886,7 @@ func (ec *executionContext) unmarshalInputCreateChannelInput(ctx context.Context
 		asMap["isActive"] = true
 	}
 
-	fieldsInOrder := [...]string{"name", "config", "minSeverity", "alertTypes", "isActive"}
+	fieldsInOrder := [...]string{"name", "config", "minSeverity", "alertTypes", "isActive", "rateLimit", "notifyOnResolve"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -6758,6 +7928,20 @@ func (ec *executionContext) unmarshalInputCreateChannelInput(ctx context.Context
 				return it, err
 			}
 			it.IsActive = data
+		case "rateLimit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rateLimit"))
+			data, err := ec.unmarshalORateLimitInput2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRateLimit(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RateLimit = graphql.OmittableOf(data)
+		case "notifyOnResolve":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("notifyOnResolve"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.NotifyOnResolve = data
 		}
 	}
 	return it, nil
@@ -6786,7 +7970,7 @@ func (ec *executionContext) unmarshalInputDeliveryFilter(ctx context.Context, ob
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"alertId", "channelId", "statuses"}
+	fieldsInOrder := [...]string{"alertId", "channelId", "statuses", "createdAfter", "createdBefore"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -6814,6 +7998,20 @@ func (ec *executionContext) unmarshalInputDeliveryFilter(ctx context.Context, ob
 				return it, err
 			}
 			it.Statuses = data
+		case "createdAfter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdAfter"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CreatedAfter = data
+		case "createdBefore":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("createdBefore"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CreatedBefore = data
 		}
 	}
 	return it, nil
@@ -7069,6 +8267,59 @@ func UnmarshalPagerDutyConfigInput(ctx context.Context, raw any) (models.PagerDu
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputRateLimitInput(ctx context.Context, obj any) (models.RateLimit, error) {
+	var it models.RateLimit
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["burst"]; !present {
+		asMap["burst"] = 1
+	}
+
+	fieldsInOrder := [...]string{"perMinute", "burst"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "perMinute":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("perMinute"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PerMinute = data
+		case "burst":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("burst"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Burst = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRateLimitInput unmarshals raw into the RateLimitInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRateLimitInput(ctx context.Context, raw any) (models.RateLimit, error) {
+	var out models.RateLimit
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RateLimitInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputRustbucketInput(ctx context.Context, obj any) (models.Rustbucket, error) {
 	var it models.Rustbucket
 	if obj == nil {
@@ -7213,7 +8464,7 @@ func (ec *executionContext) unmarshalInputUpdateChannelInput(ctx context.Context
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"name", "config", "minSeverity", "alertTypes", "isActive"}
+	fieldsInOrder := [...]string{"name", "config", "minSeverity", "alertTypes", "isActive", "rateLimit", "notifyOnResolve"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -7255,6 +8506,20 @@ func (ec *executionContext) unmarshalInputUpdateChannelInput(ctx context.Context
 				return it, err
 			}
 			it.IsActive = data
+		case "rateLimit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rateLimit"))
+			data, err := ec.unmarshalORateLimitInput2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRateLimit(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RateLimit = graphql.OmittableOf(data)
+		case "notifyOnResolve":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("notifyOnResolve"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.NotifyOnResolve = data
 		}
 	}
 	return it, nil
@@ -7450,6 +8715,16 @@ func (ec *executionContext) _Alert(ctx context.Context, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "source":
+			out.Values[i] = ec._Alert_source(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pauseReason":
+			out.Values[i] = ec._Alert_pauseReason(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "deliveries":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
@@ -7613,6 +8888,22 @@ func (ec *executionContext) _Channel(ctx context.Context, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "rateLimit":
+			out.Values[i] = ec._Channel_rateLimit(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "notifyOnResolve":
+			out.Values[i] = ec._Channel_notifyOnResolve(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "health":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Channel_health(ctx, field, obj)
+				})
 		case "createdAt":
 			out.Values[i] = ec._Channel_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -7627,6 +8918,84 @@ func (ec *executionContext) _Channel(ctx context.Context, sel ast.SelectionSet, 
 			out.Values[i] = ec._Channel_deletedAt(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var channelHealthImplementors = []string{"ChannelHealth"}
+
+func (ec *executionContext) _ChannelHealth(ctx context.Context, sel ast.SelectionSet, obj *models.ChannelHealth) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, channelHealthImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ChannelHealth")
+		case "state":
+			out.Values[i] = ec._ChannelHealth_state(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "since":
+			out.Values[i] = ec._ChannelHealth_since(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "lastError":
+			out.Values[i] = ec._ChannelHealth_lastError(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "lastErrorAt":
+			out.Values[i] = ec._ChannelHealth_lastErrorAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "lastSuccessAt":
+			out.Values[i] = ec._ChannelHealth_lastSuccessAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "nextProbeAt":
+			out.Values[i] = ec._ChannelHealth_nextProbeAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "heldUntil":
+			out.Values[i] = ec._ChannelHealth_heldUntil(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "waiting":
+			out.Values[i] = ec._ChannelHealth_waiting(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "oldestWaitingSince":
+			out.Values[i] = ec._ChannelHealth_oldestWaitingSince(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "oldestWaitingAge":
+			out.Values[i] = ec._ChannelHealth_oldestWaitingAge(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -7673,6 +9042,11 @@ func (ec *executionContext) _Delivery(ctx context.Context, sel ast.SelectionSet,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Delivery_channel(ctx, field, obj)
 				})
+		case "kind":
+			out.Values[i] = ec._Delivery_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "status":
 			out.Values[i] = ec._Delivery_status(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -7700,6 +9074,11 @@ func (ec *executionContext) _Delivery(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "completedAt":
 			out.Values[i] = ec._Delivery_completedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "digestSize":
+			out.Values[i] = ec._Delivery_digestSize(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -7764,6 +9143,11 @@ func (ec *executionContext) _DeliveryAttempt(ctx context.Context, sel ast.Select
 			}
 		case "response":
 			out.Values[i] = ec._DeliveryAttempt_response(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "digestSize":
+			out.Values[i] = ec._DeliveryAttempt_digestSize(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -8093,6 +9477,87 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "retryDeliveries":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_retryDeliveries(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "cancelDeliveries":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_cancelDeliveries(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pauseNotifications":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_pauseNotifications(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "resumeNotifications":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_resumeNotifications(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var notificationPauseImplementors = []string{"NotificationPause"}
+
+func (ec *executionContext) _NotificationPause(ctx context.Context, sel ast.SelectionSet, obj *models.Pause) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, notificationPauseImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("NotificationPause")
+		case "since":
+			out.Values[i] = ec._NotificationPause_since(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "until":
+			out.Values[i] = ec._NotificationPause_until(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "reason":
+			out.Values[i] = ec._NotificationPause_reason(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "afterwards":
+			out.Values[i] = ec._NotificationPause_afterwards(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "by":
+			out.Values[i] = ec._NotificationPause_by(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -8285,6 +9750,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_previewRouting(ctx, field)
 				})
+		case "notificationPause":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_notificationPause(ctx, field)
+				})
 		case "viewer":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
 				true, true,
@@ -8304,6 +9775,44 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			})
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var rateLimitImplementors = []string{"RateLimit"}
+
+func (ec *executionContext) _RateLimit(ctx context.Context, sel ast.SelectionSet, obj *models.RateLimit) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rateLimitImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RateLimit")
+		case "perMinute":
+			out.Values[i] = ec._RateLimit_perMinute(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "burst":
+			out.Values[i] = ec._RateLimit_burst(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -8997,6 +10506,16 @@ func (ec *executionContext) ___Type(ctx context.Context, sel ast.SelectionSet, o
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) unmarshalNAfterwards2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAfterwards(ctx context.Context, v any) (models.Afterwards, error) {
+	var res models.Afterwards
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAfterwards2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAfterwards(ctx context.Context, sel ast.SelectionSet, v models.Afterwards) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) marshalNAlert2ᚕᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertᚄ(ctx context.Context, sel ast.SelectionSet, v []*models.Alert) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -9053,6 +10572,16 @@ func (ec *executionContext) marshalNAlertEdge2ᚖgithubᚗcomᚋrustbucketᚋale
 	return ec._AlertEdge(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNAlertSource2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertSource(ctx context.Context, v any) (models.AlertSource, error) {
+	var res models.AlertSource
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAlertSource2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertSource(ctx context.Context, sel ast.SelectionSet, v models.AlertSource) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) unmarshalNBoolean2bool(ctx context.Context, v any) (bool, error) {
 	res, err := graphql.UnmarshalBoolean(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -9107,6 +10636,14 @@ func (ec *executionContext) unmarshalNChannelConfigInput2githubᚗcomᚋrustbuck
 func (ec *executionContext) unmarshalNChannelConfigInput2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋgraphᚐChannelConfigInput(ctx context.Context, v any) (*ChannelConfigInput, error) {
 	res, err := ec.unmarshalInputChannelConfigInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNChannelHealth2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐChannelHealth(ctx context.Context, sel ast.SelectionSet, v *models.ChannelHealth) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ChannelHealth!")
+		return graphql.Null
+	}
+	return ec._ChannelHealth(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNChannelType2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐChannelType(ctx context.Context, v any) (models.ChannelType, error) {
@@ -9228,6 +10765,21 @@ func (ec *executionContext) marshalNDeliveryEdge2ᚖgithubᚗcomᚋrustbucketᚋ
 	return ec._DeliveryEdge(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNDeliveryFilter2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐDeliveryFilter(ctx context.Context, v any) (models.DeliveryFilter, error) {
+	res, err := ec.unmarshalInputDeliveryFilter(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNDeliveryKind2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐDeliveryKind(ctx context.Context, v any) (models.DeliveryKind, error) {
+	var res models.DeliveryKind
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDeliveryKind2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐDeliveryKind(ctx context.Context, sel ast.SelectionSet, v models.DeliveryKind) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) unmarshalNDeliveryStatus2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐDeliveryStatus(ctx context.Context, v any) (models.DeliveryStatus, error) {
 	var res models.DeliveryStatus
 	err := res.UnmarshalGQL(v)
@@ -9268,6 +10820,16 @@ func (ec *executionContext) marshalNFloat2float64(ctx context.Context, sel ast.S
 		graphql.AddInvalidNullFromMarshaler(ctx, "Float!")
 	}
 	return graphql.WrapContextMarshaler(ctx, res)
+}
+
+func (ec *executionContext) unmarshalNHealthState2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐHealthState(ctx context.Context, v any) (models.HealthState, error) {
+	var res models.HealthState
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNHealthState2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐHealthState(ctx context.Context, sel ast.SelectionSet, v models.HealthState) graphql.Marshaler {
+	return v
 }
 
 func (ec *executionContext) unmarshalNID2int64(ctx context.Context, v any) (int64, error) {
@@ -9339,6 +10901,14 @@ func (ec *executionContext) marshalNInt2int(ctx context.Context, sel ast.Selecti
 		graphql.AddInvalidNullFromMarshaler(ctx, "Int!")
 	}
 	return res
+}
+
+func (ec *executionContext) marshalNNotificationPause2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐPause(ctx context.Context, sel ast.SelectionSet, v *models.Pause) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "NotificationPause!")
+		return graphql.Null
+	}
+	return ec._NotificationPause(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNPageInfo2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋgraphᚐPageInfo(ctx context.Context, sel ast.SelectionSet, v *PageInfo) graphql.Marshaler {
@@ -9891,6 +11461,23 @@ func (ec *executionContext) unmarshalOFeedFilter2ᚖgithubᚗcomᚋrustbucketᚋ
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalOFloat2ᚖfloat64(ctx context.Context, v any) (*float64, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := graphql.UnmarshalFloatContext(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOFloat2ᚖfloat64(ctx context.Context, sel ast.SelectionSet, v *float64) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	res := graphql.MarshalFloatContext(*v)
+	return graphql.WrapContextMarshaler(ctx, res)
+}
+
 func (ec *executionContext) unmarshalOID2ᚕint64ᚄ(ctx context.Context, v any) ([]int64, error) {
 	if v == nil {
 		return nil, nil
@@ -9998,6 +11585,13 @@ func (ec *executionContext) marshalOJSON2encodingᚋjsonᚐRawMessage(ctx contex
 	return res
 }
 
+func (ec *executionContext) marshalONotificationPause2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐPause(ctx context.Context, sel ast.SelectionSet, v *models.Pause) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._NotificationPause(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalOOpsgenieConfigInput2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐOpsgenieConfig(ctx context.Context, v any) (*models.OpsgenieConfig, error) {
 	if v == nil {
 		return nil, nil
@@ -10011,6 +11605,21 @@ func (ec *executionContext) unmarshalOPagerDutyConfigInput2ᚖgithubᚗcomᚋrus
 		return nil, nil
 	}
 	res, err := ec.unmarshalInputPagerDutyConfigInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalORateLimit2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRateLimit(ctx context.Context, sel ast.SelectionSet, v *models.RateLimit) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._RateLimit(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalORateLimitInput2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRateLimit(ctx context.Context, v any) (*models.RateLimit, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputRateLimitInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 

@@ -2,7 +2,9 @@ package graph
 
 import (
 	"context"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/rustbucket/alerts/access"
 	"github.com/rustbucket/alerts/models"
@@ -78,6 +80,13 @@ func (r *Resolver) newChannel(in *CreateChannelInput) (*models.Channel, error) {
 	}
 	c := &models.Channel{
 		Name: in.Name, Config: config, MinSeverity: in.MinSeverity, AlertTypes: in.AlertTypes, IsActive: in.IsActive,
+		RateLimit: models.DefaultRateLimit(config.Type()), NotifyOnResolve: models.DefaultNotifyOnResolve(config.Type()),
+	}
+	if limit, given := in.RateLimit.ValueOK(); given {
+		c.RateLimit = limit
+	}
+	if in.NotifyOnResolve != nil {
+		c.NotifyOnResolve = *in.NotifyOnResolve
 	}
 	return c, c.Valid("input")
 }
@@ -106,5 +115,38 @@ func (r *Resolver) apply(in *UpdateChannelInput, c *models.Channel) error {
 	if in.IsActive != nil {
 		c.IsActive = *in.IsActive
 	}
+	if limit, given := in.RateLimit.ValueOK(); given {
+		c.RateLimit = limit
+	}
+	if in.NotifyOnResolve != nil {
+		c.NotifyOnResolve = *in.NotifyOnResolve
+	}
 	return c.Valid("input")
+}
+
+// byHand is the filter of deliveries that somebody retries or cancels. It must say something, so that nobody means a few
+// and gets all.
+func byHand(f models.DeliveryFilter, unless models.DeliveryStatus, may ...models.DeliveryStatus) (*models.DeliveryFilter, error) {
+	if f.AlertID == nil && f.ChannelID == nil && f.CreatedAfter == nil && f.CreatedBefore == nil && len(f.Statuses) == 0 {
+		return nil, models.Invalid("filter", "is empty: name at least one field, such as channelId, or statuses for all of them")
+	}
+	for i, s := range f.Statuses {
+		if !slices.Contains(may, s) {
+			return nil, models.Invalid("filter.statuses."+strconv.Itoa(i), "is %s: this is for %v", s, may)
+		}
+	}
+	if len(f.Statuses) == 0 {
+		f.Statuses = []models.DeliveryStatus{unless}
+	}
+	return &f, nil
+}
+
+func (r *Resolver) newPause(ctx context.Context, until *time.Time, reason string, afterwards models.Afterwards) (*models.Pause, error) {
+	if err := models.ValidText("reason", reason, models.MaxName); err != nil {
+		return nil, err
+	}
+	if until != nil && !until.After(r.Store.Now()) {
+		return nil, models.Invalid("until", "is %s, which has passed: give a later time, or leave it out", until.UTC().Format(time.RFC3339))
+	}
+	return &models.Pause{Until: until, Reason: reason, Afterwards: afterwards, By: access.ViewerFrom(ctx).Name}, nil
 }

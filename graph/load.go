@@ -16,7 +16,8 @@ type loads struct {
 	deliveries lookup[int64, []*models.Delivery]        // by alert
 	attempts   lookup[int64, []*models.DeliveryAttempt] // by delivery
 	alerts     lookup[int64, *models.Alert]
-	channels   lookup[int64, *models.Channel] // that are deleted; the others are in memory
+	channels   lookup[int64, *models.Channel]       // that are deleted; the others are in memory
+	healths    lookup[int64, *models.ChannelHealth] // by channel
 }
 
 func (r *Resolver) newLoads() *loads {
@@ -31,6 +32,7 @@ func (r *Resolver) newLoads() *loads {
 	l.attempts.fetch = r.Store.AttemptsOfDeliveries
 	l.alerts.fetch = r.Store.AlertsByID
 	l.channels.fetch = r.Store.ChannelsByID
+	l.healths.fetch = r.Store.Healths
 	return l
 }
 

@@ -5,6 +5,7 @@ package graph
 import (
 	"encoding/json"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/rustbucket/alerts/models"
 )
 
@@ -64,6 +65,10 @@ type CreateChannelInput struct {
 	AlertTypes []string `json:"alertTypes"`
 	// False: the channel is kept but told nothing.
 	IsActive bool `json:"isActive"`
+	// How many messages it gets at most; null = no limit. Left out: what the service takes, for Slack 60 a minute with bursts of 10, for Discord 30 with bursts of 5, no limit for the others.
+	RateLimit graphql.Omittable[*models.RateLimit] `json:"rateLimit,omitempty"`
+	// True: it is told, too, when an alert is resolved. Left out: true for PagerDuty and Opsgenie, where that closes the incident, false for the others.
+	NotifyOnResolve *bool `json:"notifyOnResolve,omitempty"`
 }
 
 // A delivery in a page.
@@ -94,4 +99,8 @@ type UpdateChannelInput struct {
 	AlertTypes []string `json:"alertTypes,omitempty"`
 	// False: the channel is kept but told nothing; what waits is cancelled.
 	IsActive *bool `json:"isActive,omitempty"`
+	// How many messages it gets at most; null = no limit.
+	RateLimit graphql.Omittable[*models.RateLimit] `json:"rateLimit,omitempty"`
+	// True: it is told, too, when an alert is resolved.
+	NotifyOnResolve *bool `json:"notifyOnResolve,omitempty"`
 }

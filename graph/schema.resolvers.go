@@ -7,6 +7,7 @@ package graph
 
 import (
 	"context"
+	"time"
 
 	"github.com/rustbucket/alerts/access"
 	"github.com/rustbucket/alerts/models"
@@ -26,6 +27,14 @@ func (r *alertConnectionResolver) TotalCount(ctx context.Context, obj *AlertConn
 
 func (r *channelResolver) Config(ctx context.Context, obj *models.Channel) (models.ChannelConfig, error) {
 	return obj.Config.Masked(), nil
+}
+
+func (r *channelResolver) Health(ctx context.Context, obj *models.Channel) (*models.ChannelHealth, error) {
+	health, err := r.loads(ctx).healths.get(ctx, obj.ID)
+	if err == nil && health == nil {
+		err = models.Missing("channel", obj.ID)
+	}
+	return health, err
 }
 
 func (r *deliveryResolver) Alert(ctx context.Context, obj *models.Delivery) (*models.Alert, error) {
@@ -96,7 +105,9 @@ func (r *mutationResolver) CreateAlerts(ctx context.Context, inputs []*CreateAle
 }
 
 func (r *mutationResolver) ResolveAlert(ctx context.Context, id int64) (*models.Alert, error) {
-	return r.Store.ResolveAlert(ctx, id)
+	alert, told, err := r.Store.ResolveAlert(ctx, id)
+	r.Dispatcher.Wake(told)
+	return alert, err
 }
 
 func (r *mutationResolver) CreateChannel(ctx context.Context, input CreateChannelInput) (*models.Channel, error) {
@@ -162,7 +173,50 @@ func (r *mutationResolver) TestChannelConfig(ctx context.Context, config Channel
 }
 
 func (r *mutationResolver) RetryDelivery(ctx context.Context, id int64) (*models.Delivery, error) {
-	return r.Store.RetryDelivery(ctx, id)
+	delivery, err := r.Store.RetryDelivery(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	r.Dispatcher.Wake([]int64{delivery.ChannelID})
+	return delivery, nil
+}
+
+func (r *mutationResolver) RetryDeliveries(ctx context.Context, filter models.DeliveryFilter) (int, error) {
+	wanted, err := byHand(filter, models.Failed, models.Failed, models.Cancelled)
+	if err != nil {
+		return 0, err
+	}
+	n, channels, err := r.Store.RetryDeliveries(ctx, wanted)
+	r.Dispatcher.Wake(channels)
+	return n, err
+}
+
+func (r *mutationResolver) CancelDeliveries(ctx context.Context, filter models.DeliveryFilter) (int, error) {
+	wanted, err := byHand(filter, models.Pending, models.Pending)
+	if err != nil {
+		return 0, err
+	}
+	n, _, err := r.Store.CancelDeliveries(ctx, wanted)
+	return n, err
+}
+
+func (r *mutationResolver) PauseNotifications(ctx context.Context, until *time.Time, reason string, afterwards models.Afterwards) (*models.Pause, error) {
+	pause, err := r.newPause(ctx, until, reason, afterwards)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.Store.BeginPause(ctx, pause); err != nil {
+		return nil, err
+	}
+	return pause, r.channelsChanged(ctx)
+}
+
+func (r *mutationResolver) ResumeNotifications(ctx context.Context) (bool, error) {
+	ended, err := r.Store.EndPause(ctx)
+	if err != nil {
+		return false, err
+	}
+	return ended, r.channelsChanged(ctx)
 }
 
 func (r *queryResolver) Alert(ctx context.Context, id int64) (*models.Alert, error) {
@@ -202,6 +256,7 @@ func (r *queryResolver) Channels(ctx context.Context, filter *models.ChannelFilt
 	for _, c := range r.Directory.All() {
 		if filter.Match(c) {
 			channels = append(channels, c)
+			r.loads(ctx).healths.expect(c.ID)
 		}
 	}
 	return channels, nil
@@ -233,6 +288,10 @@ func (r *queryResolver) PreviewRouting(ctx context.Context, input CreateAlertInp
 		return nil, err
 	}
 	return r.decisions(ctx, decisions), nil
+}
+
+func (r *queryResolver) NotificationPause(ctx context.Context) (*models.Pause, error) {
+	return r.Directory.Pause(), nil
 }
 
 func (r *queryResolver) Viewer(ctx context.Context) (*models.Viewer, error) {

@@ -92,6 +92,9 @@ func (s ChannelState) Observe(o Observation) ChannelState {
 		if s.LastSuccessAt == nil || s.LastSuccessAt.Before(o.At) {
 			s.LastSuccessAt = &o.At
 		}
+		if s.LastErrorAt != nil && o.At.Before(*s.LastErrorAt) {
+			return s // told late: it has failed since
+		}
 		s.Failures = 0
 		if s.Health != HealthOK {
 			s.Health, s.Since, s.ProbeAt, s.FailedProbes, s.HoldUntil = HealthOK, o.At, nil, 0, nil

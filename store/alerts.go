@@ -12,12 +12,6 @@ import (
 	"github.com/rustbucket/alerts/models"
 )
 
-// Lease says who sends a delivery, and until when nobody else may.
-type Lease struct {
-	Holder string
-	Until  time.Time
-}
-
 // NewDelivery is a delivery to be created with its alert.
 type NewDelivery struct {
 	ChannelID int64
@@ -29,6 +23,8 @@ type AlertInsert struct {
 	New        *models.NewAlert
 	Decisions  models.Decisions
 	Deliveries []NewDelivery // one for each channel that matched
+	// PauseReason says why all notifications are paused; nil when they are not.
+	PauseReason *string
 }
 
 // AlertResult is what became of an AlertInsert.
@@ -38,19 +34,20 @@ type AlertResult struct {
 	Duplicate  bool               // an open alert with the same dedup key was counted up instead
 }
 
-// CreateAlerts stores alerts with their deliveries and events, all or none, and answers in the order of the batch.
+// CreateAlerts stores alerts with their deliveries and events, all or none, and answers in the order of the batch. Deliveries
+// that are to be leased are leased to holder.
 //
 // It is the hot path, and on PostgreSQL a message to the server and back costs more than the rows in it: the ids come with
 // one message, everything else goes with another, which is a transaction by itself. Only dedup keys take a longer way.
-func (s *Store) CreateAlerts(ctx context.Context, batch []AlertInsert, lease Lease) ([]AlertResult, error) {
+func (s *Store) CreateAlerts(ctx context.Context, batch []AlertInsert, holder string) ([]AlertResult, error) {
 	var results []AlertResult
 	var err error
 	if s.isPostgres() && !slices.ContainsFunc(batch, func(in AlertInsert) bool { return in.New.DedupKey != nil }) {
-		results, err = s.createOnOneConnection(ctx, batch, lease)
+		results, err = s.createOnOneConnection(ctx, batch, holder)
 		err = s.explain("create alerts", err)
 	} else {
 		err = s.inTx(ctx, "create alerts", func(tx bun.Tx) error {
-			results, err = s.createAlerts(ctx, tx, batch, lease)
+			results, err = s.createAlerts(ctx, tx, batch, holder)
 			return err
 		})
 	}
@@ -63,17 +60,17 @@ func (s *Store) CreateAlerts(ctx context.Context, batch []AlertInsert, lease Lea
 
 // createOnOneConnection holds on to its connection: database/sql sends a statement again over another one when it takes the
 // first for dead, and what was sent may have been stored.
-func (s *Store) createOnOneConnection(ctx context.Context, batch []AlertInsert, lease Lease) ([]AlertResult, error) {
+func (s *Store) createOnOneConnection(ctx context.Context, batch []AlertInsert, holder string) ([]AlertResult, error) {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
-	return s.createAlerts(ctx, conn, batch, lease)
+	return s.createAlerts(ctx, conn, batch, holder)
 }
 
-func (s *Store) createAlerts(ctx context.Context, db bun.IDB, batch []AlertInsert, lease Lease) ([]AlertResult, error) {
-	at := now()
+func (s *Store) createAlerts(ctx context.Context, db bun.IDB, batch []AlertInsert, holder string) ([]AlertResult, error) {
+	at := s.Now()
 	results := make([]AlertResult, len(batch))
 	var statements []bun.Query
 	if q := upsertRustbuckets(db, batch, at); q != nil {
@@ -105,7 +102,7 @@ func (s *Store) createAlerts(ctx context.Context, db bun.IDB, batch []AlertInser
 			continue
 		}
 		if in.New.DedupKey == nil {
-			row, err := newAlertRow(in.New, in.Decisions, 1, at)
+			row, err := newAlertRow(in, 1, at)
 			if err != nil {
 				return nil, err
 			}
@@ -116,11 +113,11 @@ func (s *Store) createAlerts(ctx context.Context, db bun.IDB, batch []AlertInser
 		events = append(events, alertEvent(models.AlertCreated, result.Alert, at))
 		for _, d := range in.Deliveries {
 			row := &deliveryRow{
-				ID: deliveryIDs[0], AlertID: result.Alert.ID, ChannelID: d.ChannelID, Status: models.Pending,
-				NextAttemptAt: &at, CreatedAt: at,
+				ID: deliveryIDs[0], AlertID: result.Alert.ID, ChannelID: d.ChannelID, Kind: models.TellAlert, Status: models.Pending,
+				SeriesBeganAt: at, NextAttemptAt: &at, CreatedAt: at,
 			}
 			if d.Leased {
-				row.LeasedBy, row.LeaseUntil = &lease.Holder, &lease.Until
+				row.LeasedBy = &holder
 			}
 			deliveryIDs = deliveryIDs[1:]
 			deliveryRows = append(deliveryRows, row)
@@ -145,7 +142,7 @@ func created(id int64, in AlertInsert, at time.Time) *models.Alert {
 	return &models.Alert{
 		ID: id, Type: in.New.Type, Severity: in.New.Severity, Message: in.New.Message, Details: in.New.Details,
 		Rustbucket: in.New.Rustbucket, Occurrences: 1, Notify: in.New.Notify, CreatedAt: at,
-		CreatedBy: in.New.CreatedBy, Decisions: in.Decisions,
+		CreatedBy: in.New.CreatedBy, Decisions: in.Decisions, PauseReason: in.PauseReason, TraceParent: in.New.TraceParent,
 	}
 }
 
@@ -222,8 +219,7 @@ func (s *Store) insertKeyed(ctx context.Context, tx bun.IDB, batch []AlertInsert
 	}
 	rows := make([]*alertRow, 0, len(calls))
 	for _, places := range calls {
-		first := batch[places[0]]
-		row, err := newAlertRow(first.New, first.Decisions, len(places), at)
+		row, err := newAlertRow(batch[places[0]], len(places), at)
 		if err != nil {
 			return nil, err
 		}
@@ -266,34 +262,6 @@ func (s *Store) insertKeyed(ctx context.Context, tx bun.IDB, batch []AlertInsert
 		}
 	}
 	return events, nil
-}
-
-// ResolveAlert marks an alert as resolved. One that is resolved already stays as it is.
-func (s *Store) ResolveAlert(ctx context.Context, id int64) (*models.Alert, error) {
-	var alert *models.Alert
-	err := s.inTx(ctx, "resolve alert", func(tx bun.Tx) error {
-		at := now()
-		res, err := tx.NewRaw("UPDATE alerts SET resolved_at = ? WHERE id = ? AND resolved_at IS NULL", at, id).Exec(ctx)
-		if err != nil {
-			return err
-		}
-		alerts, err := alertsByID(ctx, tx, []int64{id})
-		if err != nil {
-			return err
-		}
-		if alert = alerts[id]; alert == nil {
-			return models.Missing("alert", id)
-		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return err
-		}
-		return s.appendEvents(ctx, tx, at, []eventRecord{alertEvent(models.AlertUpdated, alert, at)})
-	})
-	if err != nil {
-		return nil, err
-	}
-	s.signalAppended()
-	return alert, nil
 }
 
 // Alert gives one alert, or NOT_FOUND.

@@ -15,16 +15,19 @@ import (
 type channelRow struct {
 	bun.BaseModel `bun:"table:channels,alias:c"`
 
-	ID          int64 `bun:",pk,autoincrement"`
-	Name        string
-	Type        models.ChannelType
-	Config      []byte
-	MinSeverity models.Severity
-	AlertTypes  []string `bun:"type:json"`
-	IsActive    bool
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
-	DeletedAt   *time.Time
+	ID              int64 `bun:",pk,autoincrement"`
+	Name            string
+	Type            models.ChannelType
+	Config          []byte
+	MinSeverity     models.Severity
+	AlertTypes      []string `bun:"type:json"`
+	IsActive        bool
+	NotifyOnResolve bool
+	RatePerMinute   *int
+	RateBurst       *int
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+	DeletedAt       *time.Time
 }
 
 // Reasons that stand in a cancelled delivery's error.
@@ -61,7 +64,7 @@ func (s *Store) ChannelsByID(ctx context.Context, ids []int64) (map[int64]*model
 // CreateChannel stores a channel and gives it an id and its times. CONFLICT when the name is taken.
 func (s *Store) CreateChannel(ctx context.Context, c *models.Channel) error {
 	err := s.inTx(ctx, "create channel", func(tx bun.Tx) error {
-		c.CreatedAt = now()
+		c.CreatedAt = s.Now()
 		c.UpdatedAt = c.CreatedAt
 		row := newChannelRow(c)
 		row.Config = []byte{} // sealed with the id, which the insert gives
@@ -69,13 +72,18 @@ func (s *Store) CreateChannel(ctx context.Context, c *models.Channel) error {
 			return nameTaken(c.Name, err)
 		}
 		c.ID = row.ID
+		state := &stateRow{ChannelState: models.ChannelState{ChannelID: c.ID, Health: models.HealthOK, Since: c.CreatedAt}}
+		if _, err := tx.NewInsert().Model(state).Returning("NULL").Exec(ctx); err != nil {
+			return err
+		}
 		return s.saveChannel(ctx, tx, c)
 	})
 	return err
 }
 
 // UpdateChannel changes a channel with f, which gets a copy and may return an error to leave all as it was. Taking it out
-// of use cancels what waits. NOT_FOUND, or CONFLICT when the new name is taken.
+// of use cancels what waits; any other change lets what waits be tried at once, whatever the channel's health was.
+// NOT_FOUND, or CONFLICT when the new name is taken.
 func (s *Store) UpdateChannel(ctx context.Context, id int64, f func(*models.Channel) error) (*models.Channel, error) {
 	var channel *models.Channel
 	err := s.inTx(ctx, "update channel", func(tx bun.Tx) error {
@@ -88,14 +96,14 @@ func (s *Store) UpdateChannel(ctx context.Context, id int64, f func(*models.Chan
 		if err := f(channel); err != nil {
 			return err
 		}
-		channel.UpdatedAt = now()
+		channel.UpdatedAt = s.Now()
 		if err := s.saveChannel(ctx, tx, channel); err != nil {
 			return nameTaken(channel.Name, err)
 		}
 		if was && !channel.IsActive {
 			return s.cancelWaiting(ctx, tx, []int64{id}, CancelledInactive)
 		}
-		return nil
+		return s.mend(ctx, tx, []int64{id})
 	})
 	if err != nil {
 		return nil, err
@@ -112,7 +120,7 @@ func (s *Store) SetChannelsActive(ctx context.Context, ids []int64, active bool)
 		if channels, err = s.lockChannels(ctx, tx, ids); err != nil || len(channels) == 0 {
 			return err
 		}
-		at := now()
+		at := s.Now()
 		changed := make([]int64, 0, len(channels))
 		for _, c := range channels {
 			if c.IsActive != active {
@@ -128,9 +136,12 @@ func (s *Store) SetChannelsActive(ctx context.Context, ids []int64, active bool)
 			return err
 		}
 		if !active {
-			if err := s.cancelWaiting(ctx, tx, changed, CancelledInactive); err != nil {
-				return err
-			}
+			err = s.cancelWaiting(ctx, tx, changed, CancelledInactive)
+		} else {
+			err = s.mend(ctx, tx, changed)
+		}
+		if err != nil {
+			return err
 		}
 		return s.notifyChannels(ctx, tx)
 	})
@@ -139,6 +150,16 @@ func (s *Store) SetChannelsActive(ctx context.Context, ids []int64, active bool)
 	}
 	s.signalAppended()
 	return channels, nil
+}
+
+// ChannelsWork notes that a test has shown that these channels work: what waits on them is tried at once.
+func (s *Store) ChannelsWork(ctx context.Context, ids []int64) error {
+	return s.inTx(ctx, "note that channels work", func(tx bun.Tx) error {
+		if err := s.mend(ctx, tx, ids); err != nil {
+			return err
+		}
+		return s.notifyChannels(ctx, tx)
+	})
 }
 
 // DeleteChannels marks channels as deleted and cancels what waits. All or none; it gives how many there were.
@@ -153,7 +174,7 @@ func (s *Store) DeleteChannels(ctx context.Context, ids []int64) (int, error) {
 			return err
 		}
 		n = len(channels)
-		_, err = tx.NewRaw("UPDATE channels SET deleted_at = ?0, updated_at = ?0 WHERE id IN (?1)", now(), bun.List(ids)).Exec(ctx)
+		_, err = tx.NewRaw("UPDATE channels SET deleted_at = ?0, updated_at = ?0 WHERE id IN (?1)", s.Now(), bun.List(ids)).Exec(ctx)
 		if err != nil {
 			return err
 		}
@@ -222,10 +243,21 @@ func newChannelRow(c *models.Channel) *channelRow {
 	if types == nil {
 		types = []string{}
 	}
-	return &channelRow{
+	row := &channelRow{
 		ID: c.ID, Name: c.Name, Type: c.Type(), MinSeverity: c.MinSeverity, AlertTypes: types,
-		IsActive: c.IsActive, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, DeletedAt: c.DeletedAt,
+		IsActive: c.IsActive, NotifyOnResolve: c.NotifyOnResolve, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, DeletedAt: c.DeletedAt,
 	}
+	if l := c.RateLimit; l != nil {
+		row.RatePerMinute, row.RateBurst = &l.PerMinute, &l.Burst
+	}
+	return row
+}
+
+func (r *channelRow) rateLimit() *models.RateLimit {
+	if r.RatePerMinute == nil || r.RateBurst == nil {
+		return nil
+	}
+	return &models.RateLimit{PerMinute: *r.RatePerMinute, Burst: *r.RateBurst}
 }
 
 func (s *Store) channelModels(rows []*channelRow) ([]*models.Channel, error) {
@@ -244,6 +276,7 @@ func (s *Store) channelModels(rows []*channelRow) ([]*models.Channel, error) {
 		}
 		channels[i] = &models.Channel{
 			ID: r.ID, Name: r.Name, Config: config, MinSeverity: r.MinSeverity, AlertTypes: r.AlertTypes, IsActive: r.IsActive,
+			RateLimit: r.rateLimit(), NotifyOnResolve: r.NotifyOnResolve,
 			CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), DeletedAt: utc(r.DeletedAt),
 		}
 	}

@@ -70,74 +70,6 @@ func (s *Store) AttemptsOfDeliveries(ctx context.Context, deliveryIDs []int64) (
 	return byDelivery, nil
 }
 
-// RetryDelivery makes a delivery due now: one that waits keeps its schedule, one that failed or was cancelled begins it
-// anew. CONFLICT when it was delivered, is being sent, or its channel cannot be told.
-func (s *Store) RetryDelivery(ctx context.Context, id int64) (*models.Delivery, error) {
-	var delivery *models.Delivery
-	err := s.inTx(ctx, "retry delivery", func(tx bun.Tx) error {
-		at := now()
-		row, err := deliveryByID(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		if row.Status == models.Delivered {
-			return models.Conflicting("id", "delivery %d was delivered already", id)
-		}
-		var able bool
-		err = tx.NewRaw("SELECT is_active AND deleted_at IS NULL FROM channels WHERE id = ?", row.ChannelID).Scan(ctx, &able)
-		if err != nil {
-			return err
-		}
-		if !able {
-			return models.Conflicting("id", "the channel of delivery %d is deactivated or deleted: activate it first", id)
-		}
-		q := tx.NewUpdate().Model(row).WherePK().Set("next_attempt_at = ?", at)
-		if row.Status == models.Pending {
-			q = q.Where("status = ? AND (lease_until IS NULL OR lease_until <= ?)", models.Pending, at)
-		} else {
-			q = q.Set("status = ?", models.Pending).Set("series_start = attempts").Set("completed_at = NULL").
-				Set("leased_by = NULL").Set("lease_until = NULL").Where("status IN (?, ?)", models.Failed, models.Cancelled)
-		}
-		res, err := q.Returning("*").Exec(ctx)
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil {
-			return err
-		} else if n == 0 {
-			return models.Conflicting("id", "delivery %d is being sent right now", id)
-		}
-		delivery = row.model()
-		return s.appendEvents(ctx, tx, at, []eventRecord{deliveryEvent(delivery, 0, at)})
-	})
-	if err != nil {
-		return nil, err
-	}
-	s.signalAppended()
-	return delivery, nil
-}
-
-// cancelWaiting cancels what waits on these channels and is not being sent at this moment; the dispatcher cancels the
-// rest when its attempt has failed. It is part of the transaction that takes the channels out of use.
-func (s *Store) cancelWaiting(ctx context.Context, tx bun.Tx, channelIDs []int64, reason string) error {
-	at := now()
-	var rows []*deliveryRow
-	_, err := tx.NewUpdate().Model(&rows).
-		Set("status = ?", models.Cancelled).Set("error = ?", reason).Set("completed_at = ?", at).
-		Set("next_attempt_at = NULL").Set("leased_by = NULL").Set("lease_until = NULL").
-		Where("channel_id IN (?) AND status = ?", bun.List(channelIDs), models.Pending).
-		Where("lease_until IS NULL OR lease_until <= ?", at).
-		Returning("*").Exec(ctx)
-	if err != nil {
-		return err
-	}
-	events := make([]eventRecord, len(rows))
-	for i, r := range rows {
-		events[i] = deliveryEvent(r.model(), 0, at)
-	}
-	return s.appendEvents(ctx, tx, at, events)
-}
-
 func filterDeliveries(q *bun.SelectQuery, f *models.DeliveryFilter) *bun.SelectQuery {
 	if f == nil {
 		return q
@@ -150,6 +82,12 @@ func filterDeliveries(q *bun.SelectQuery, f *models.DeliveryFilter) *bun.SelectQ
 	}
 	if len(f.Statuses) > 0 {
 		q = q.Where("d.status IN (?)", bun.List(f.Statuses))
+	}
+	if f.CreatedAfter != nil {
+		q = q.Where("d.created_at >= ?", f.CreatedAfter.UTC())
+	}
+	if f.CreatedBefore != nil {
+		q = q.Where("d.created_at < ?", f.CreatedBefore.UTC())
 	}
 	return q
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -42,6 +43,9 @@ type deliveryRecord struct {
 	Status        models.DeliveryStatus `json:"s"`
 	Attempts      int                   `json:"n"`
 	SeriesStart   int                   `json:"b,omitempty"`
+	SeriesBegan   int64                 `json:"g,omitempty"`
+	Kind          models.DeliveryKind   `json:"k,omitempty"` // empty = ALERT
+	DigestSize    *int                  `json:"m,omitempty"`
 	NextAttemptAt *int64                `json:"x,omitempty"`
 	Error         *string               `json:"e,omitempty"`
 	CreatedAt     int64                 `json:"o"`
@@ -54,9 +58,13 @@ func alertEvent(kind models.FeedEventKind, a *models.Alert, at time.Time) eventR
 }
 
 func deliveryEvent(d *models.Delivery, attempt int, at time.Time) eventRecord {
+	kind := d.Kind
+	if kind == models.TellAlert {
+		kind = ""
+	}
 	return eventRecord{Kind: models.DeliveryUpdated, At: at.UnixMicro(), AlertID: d.AlertID, Delivery: &deliveryRecord{
 		ID: d.ID, ChannelID: d.ChannelID, Status: d.Status, Attempts: d.Attempts, SeriesStart: d.SeriesStart,
-		NextAttemptAt: toMicros(d.NextAttemptAt), Error: d.Error, CreatedAt: d.CreatedAt.UnixMicro(),
+		SeriesBegan: d.SeriesBegan.UnixMicro(), Kind: kind, DigestSize: d.DigestSize, NextAttemptAt: toMicros(d.NextAttemptAt), Error: d.Error, CreatedAt: d.CreatedAt.UnixMicro(),
 		CompletedAt: toMicros(d.CompletedAt), Attempt: attempt,
 	}}
 }
@@ -77,7 +85,8 @@ func (r *eventRecord) model(position int64, alerts map[int64]*models.Alert) *mod
 	e.Attempt = d.Attempt
 	e.Delivery = &models.Delivery{
 		ID: d.ID, AlertID: r.AlertID, Alert: &alert, ChannelID: d.ChannelID, Status: d.Status, Attempts: d.Attempts, SeriesStart: d.SeriesStart,
-		NextAttemptAt: fromMicros(d.NextAttemptAt), Error: d.Error, CreatedAt: time.UnixMicro(d.CreatedAt).UTC(),
+		SeriesBegan: time.UnixMicro(d.SeriesBegan).UTC(), Kind: models.DeliveryKind(cmp.Or(string(d.Kind), string(models.TellAlert))),
+		DigestSize: d.DigestSize, NextAttemptAt: fromMicros(d.NextAttemptAt), Error: d.Error, CreatedAt: time.UnixMicro(d.CreatedAt).UTC(),
 		CompletedAt: fromMicros(d.CompletedAt),
 	}
 	return e

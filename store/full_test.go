@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rustbucket/alerts/models"
 	"github.com/rustbucket/alerts/seal"
@@ -32,7 +31,7 @@ func TestStore_SaysWhenItIsFullAndKeepsNothingHalf(t *testing.T) {
 	big := AlertInsert{New: &models.NewAlert{Type: "error", Message: strings.Repeat("x", models.MaxMessage)}}
 	stored := 0
 	for ; stored < 100; stored++ {
-		if _, err = s.CreateAlerts(t.Context(), []AlertInsert{big, big}, Lease{Until: time.Now()}); err != nil {
+		if _, err = s.CreateAlerts(t.Context(), []AlertInsert{big, big}, "me"); err != nil {
 			break
 		}
 	}

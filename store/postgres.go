@@ -46,6 +46,10 @@ func (s *Store) openPostgres(ctx context.Context, url string) error {
 	sqldb.SetMaxIdleConns(0) // the pool below keeps them
 	s.db = bun.NewDB(sqldb, pgdialect.New())
 	s.read = s.db
+	s.clock.wall = nil
+	if err := s.syncClock(ctx); err != nil {
+		return fmt.Errorf("connect to PostgreSQL: %w", err)
+	}
 	var version int
 	if err := s.db.NewRaw("SELECT current_setting('server_version_num')::int").Scan(ctx, &version); err != nil {
 		return fmt.Errorf("connect to PostgreSQL: %w", err)

@@ -9,86 +9,257 @@ import (
 	"github.com/rustbucket/alerts/models"
 )
 
-// Claimed is a delivery that is ours to send until the lease ends.
+// Claimed is a delivery that is ours to send.
 type Claimed struct {
 	Delivery *models.Delivery
 	Alert    *models.Alert
+	// CancelReason says why it is not to be sent any more; nil when it is.
+	CancelReason *string
+	// Told says, of a delivery that tells of a resolve, that the channel was told of the alert itself.
+	Told bool
 }
 
-// Outcome is what an attempt, or the decision not to make one, does to a delivery. It applies only if the delivery is
-// still as Delivery says and still leased to the one who reports it.
-type Outcome struct {
-	Delivery      *models.Delivery        // as it was before
-	Attempt       *models.DeliveryAttempt // nil when none was made
-	Status        models.DeliveryStatus
-	Error         *string
-	NextAttemptAt *time.Time // with PENDING
+// Claims is what a claim gives.
+type Claims struct {
+	Messages [][]Claimed // each inner list is one message: one delivery, or several in a digest
+	Probe    bool        // the one message finds out whether the channel works again
+	// NotBefore is when the rate limit lets more be claimed; the zero time when it was no hindrance.
+	NotBefore time.Time
+	Reclaimed int // deliveries taken over from processes that have died
 }
 
-// DueChannels gives the channels that have a delivery waiting for anybody to send it.
+// claimedRow is a delivery that may be claimed, with what has to be known about it.
+type claimedRow struct {
+	deliveryRow
+	Before *models.DeliveryStatus // of the same alert's delivery before it on this channel
+}
+
+// DueChannels gives the channels that have a delivery waiting for anybody to send it, and that may be told something now.
 func (s *Store) DueChannels(ctx context.Context) ([]int64, error) {
 	var ids []int64
 	// One probe of the index for each channel: a long backlog on one costs no more than a short one.
 	err := s.read.NewRaw(`
-		SELECT c.id FROM channels AS c WHERE EXISTS (
+		SELECT c.id FROM channels AS c JOIN channel_states AS s ON s.channel_id = c.id
+		WHERE (s.probe_at IS NULL OR s.probe_at <= ?0) AND (s.hold_until IS NULL OR s.hold_until <= ?0) AND `+notPaused+`
+		  AND EXISTS (
 			SELECT 1 FROM deliveries AS d
-			WHERE d.channel_id = c.id AND d.status = 'PENDING' AND d.next_attempt_at <= ?0
-			  AND (d.lease_until IS NULL OR d.lease_until <= ?0))
-		ORDER BY c.id`, now()).Scan(ctx, &ids)
+			WHERE d.channel_id = c.id AND d.status = 'PENDING' AND d.next_attempt_at <= ?0 AND `+unleased+`)
+		ORDER BY c.id`, s.Now()).Scan(ctx, &ids)
 	return ids, s.explain("look for due deliveries", err)
 }
 
-// Claim leases up to room due deliveries of a channel, the longest due first.
-func (s *Store) Claim(ctx context.Context, channelID int64, room int, lease Lease) ([]Claimed, error) {
-	var rows []*deliveryRow
-	var alerts map[int64]*models.Alert
-	skip := ""
-	if s.isPostgres() {
-		skip = "FOR UPDATE SKIP LOCKED"
-	}
+// Claim leases due deliveries of a channel to a process, as many as the channel may be told now and at most room messages.
+// Of a channel that is out of service it claims one, and takes the right to find out whether it works again, for at least
+// probing. Beyond the rate limit, what waits is claimed as one digest when the next slot opens, the worst alerts first.
+func (s *Store) Claim(ctx context.Context, channel *models.Channel, room int, holder string, probing time.Duration) (*Claims, error) {
+	var claims *Claims
 	err := s.inTx(ctx, "claim deliveries", func(tx bun.Tx) error {
-		err := tx.NewRaw(`
-			WITH due AS MATERIALIZED (
-				SELECT id FROM deliveries
-				WHERE channel_id = ?0 AND status = 'PENDING' AND next_attempt_at <= ?1
-				  AND (lease_until IS NULL OR lease_until <= ?1)
-				ORDER BY next_attempt_at, id LIMIT ?2 `+skip+`)
-			UPDATE deliveries SET leased_by = ?3, lease_until = ?4 WHERE id IN (SELECT id FROM due) RETURNING *`,
-			channelID, now(), room, lease.Holder, lease.Until).Scan(ctx, &rows)
+		claims = new(Claims)
+		now := s.Now()
+		plan, err := s.planClaim(ctx, tx, channel, now, room)
+		if err != nil || plan.most == 0 {
+			claims.NotBefore = plan.notBefore
+			return err
+		}
+		rows, err := s.dueRows(ctx, tx, channel.ID, now, plan)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		claims.Messages, claims.Reclaimed, err = s.lease(ctx, tx, channel.ID, rows, plan, holder)
 		if err != nil {
 			return err
 		}
-		ids := make([]int64, len(rows))
-		for i, r := range rows {
-			ids[i] = r.AlertID
-		}
-		alerts, err = alertsByID(ctx, tx, ids)
-		return err
+		return s.noteClaim(ctx, tx, channel, plan, claims, now, probing)
 	})
 	if err != nil {
 		return nil, err
 	}
-	claimed := make([]Claimed, len(rows))
-	for i, r := range rows {
-		claimed[i] = Claimed{Delivery: r.model(), Alert: alerts[r.AlertID]}
-	}
-	return claimed, nil
+	return claims, nil
 }
 
-// Release hands deliveries back that were leased to holder and not attempted: others may claim them at once.
+// claimPlan says how much of a channel may be claimed.
+type claimPlan struct {
+	state     models.ChannelState
+	slots     int  // messages that the rate limit leaves; only with limited
+	limited   bool // there is a rate limit
+	probe     bool
+	most      int // deliveries
+	notBefore time.Time
+}
+
+func (s *Store) planClaim(ctx context.Context, tx bun.Tx, channel *models.Channel, now time.Time, room int) (claimPlan, error) {
+	plan := claimPlan{limited: channel.RateLimit != nil, most: room}
+	var open bool
+	if err := tx.NewRaw("SELECT "+notPaused, now).Scan(ctx, &open); err != nil {
+		return plan, err
+	}
+	if !open {
+		plan.most = 0
+		return plan, nil
+	}
+	states, err := s.lockStates(ctx, tx, []int64{channel.ID})
+	if err != nil {
+		return plan, err
+	}
+	state, ok := states[channel.ID]
+	if !ok {
+		return plan, models.Missing("channel", channel.ID)
+	}
+	plan.state = state
+	if state.ClosedUntil().After(now) {
+		plan.most = 0
+		return plan, nil
+	}
+	if plan.limited {
+		if plan.slots, plan.notBefore = channel.RateLimit.Slots(state.RateArrival, now); plan.slots == 0 {
+			plan.most = 0
+			return plan, nil
+		}
+		plan.most = min(room, plan.slots)
+		if plan.slots == 1 && channel.Type().Digests() {
+			plan.most = models.MaxDigest
+		}
+	}
+	if !state.InService() {
+		plan.probe, plan.most = true, 1
+	}
+	return plan, nil
+}
+
+// dueRows gives the deliveries to claim: the longest due first, or the worst first where a rate limit makes the others
+// wait. What is told later about an alert waits behind what is told before it.
+func (s *Store) dueRows(ctx context.Context, tx bun.Tx, channelID int64, now time.Time, plan claimPlan) ([]*claimedRow, error) {
+	join, order, skip := "", "d.next_attempt_at, d.id", ""
+	if plan.limited {
+		join, order = "JOIN alerts AS a ON a.id = d.alert_id", "a.severity DESC, d.id"
+	}
+	if s.isPostgres() {
+		skip = "FOR UPDATE OF d SKIP LOCKED"
+	}
+	const before = "FROM deliveries AS e WHERE e.alert_id = d.alert_id AND e.channel_id = d.channel_id AND e.id < d.id"
+	var rows []*claimedRow
+	err := tx.NewRaw(`
+		SELECT d.*, CASE WHEN d.kind <> 'ALERT' THEN (SELECT e.status `+before+` ORDER BY e.id DESC LIMIT 1) END AS before
+		FROM deliveries AS d `+join+`
+		WHERE d.channel_id = ?1 AND d.status = 'PENDING' AND d.next_attempt_at <= ?0 AND `+unleased+`
+		  AND (d.kind = 'ALERT' OR NOT EXISTS (SELECT 1 `+before+` AND e.status = 'PENDING'))
+		ORDER BY `+order+` LIMIT ?2 `+skip, now, channelID, plan.most).Scan(ctx, &rows)
+	return rows, err
+}
+
+// lease makes the rows ours and forms messages of them.
+func (s *Store) lease(ctx context.Context, tx bun.Tx, channelID int64, rows []*claimedRow, plan claimPlan, holder string) (messages [][]Claimed, reclaimed int, err error) {
+	ids, alertIDs := make([]int64, len(rows)), make([]int64, len(rows))
+	for i, r := range rows {
+		ids[i], alertIDs[i] = r.ID, r.AlertID
+		if r.LeasedBy != nil {
+			reclaimed++
+		}
+	}
+	if _, err := tx.NewRaw("UPDATE deliveries SET leased_by = ? WHERE id IN (?)", holder, bun.List(ids)).Exec(ctx); err != nil {
+		return nil, 0, err
+	}
+	alerts, err := alertsByID(ctx, tx, alertIDs)
+	if err != nil {
+		return nil, 0, err
+	}
+	digest := plan.limited && plan.slots == 1 && !plan.probe
+	for _, r := range rows {
+		c := Claimed{
+			Delivery: r.model(), Alert: alerts[r.AlertID], CancelReason: r.CancelReason,
+			Told: r.Before != nil && *r.Before == models.Delivered,
+		}
+		if digest && len(messages) > 0 {
+			messages[0] = append(messages[0], c)
+		} else {
+			messages = append(messages, []Claimed{c})
+		}
+	}
+	return messages, reclaimed, nil
+}
+
+// noteClaim takes what was claimed off the rate limit, and puts off the next probe.
+func (s *Store) noteClaim(ctx context.Context, tx bun.Tx, channel *models.Channel, plan claimPlan, claims *Claims, now time.Time, probing time.Duration) error {
+	if !plan.limited && !plan.probe {
+		return nil
+	}
+	state := plan.state
+	if plan.limited {
+		arrival := channel.RateLimit.Take(state.RateArrival, now, len(claims.Messages))
+		state.RateArrival = &arrival
+		_, claims.NotBefore = channel.RateLimit.Slots(&arrival, now)
+	}
+	if plan.probe {
+		// Whoever probes may die before it says what came of it: then somebody else does.
+		next := now.Add(max(probing, state.ProbePause()))
+		state.ProbeAt, claims.Probe = &next, true
+	}
+	return saveState(ctx, tx, state)
+}
+
+// ClaimExpired leases deliveries that have waited longer than models.MaxWait for a channel that is out of service, at most
+// limit of them: it is time to give them up.
+func (s *Store) ClaimExpired(ctx context.Context, limit int, holder string) ([]Claimed, error) {
+	var claimed []Claimed
+	err := s.inTx(ctx, "claim what has waited too long", func(tx bun.Tx) error {
+		claimed = nil
+		now, skip := s.Now(), ""
+		if s.isPostgres() {
+			skip = "FOR UPDATE OF d SKIP LOCKED"
+		}
+		var rows []*deliveryRow
+		err := tx.NewRaw(`
+			SELECT d.* FROM deliveries AS d
+			WHERE d.status = 'PENDING' AND d.series_began_at < ?1 AND `+unleased+` AND `+notPaused+`
+			  AND d.channel_id IN (SELECT channel_id FROM channel_states WHERE health IN ('PAUSED', 'BROKEN'))
+			ORDER BY d.id LIMIT ?2 `+skip, now, now.Add(-models.MaxWait), limit).Scan(ctx, &rows)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		ids, alertIDs := make([]int64, len(rows)), make([]int64, len(rows))
+		for i, r := range rows {
+			ids[i], alertIDs[i] = r.ID, r.AlertID
+		}
+		if _, err := tx.NewRaw("UPDATE deliveries SET leased_by = ? WHERE id IN (?)", holder, bun.List(ids)).Exec(ctx); err != nil {
+			return err
+		}
+		alerts, err := alertsByID(ctx, tx, alertIDs)
+		for _, r := range rows {
+			claimed = append(claimed, Claimed{Delivery: r.model(), Alert: alerts[r.AlertID], CancelReason: r.CancelReason})
+		}
+		return err
+	})
+	return claimed, err
+}
+
+// Release hands deliveries back that were leased to holder and not attempted: others may claim them at once. Those that
+// somebody wanted cancelled meanwhile are.
 func (s *Store) Release(ctx context.Context, holder string, deliveryIDs []int64) error {
 	if len(deliveryIDs) == 0 {
 		return nil
 	}
-	_, err := s.db.NewRaw(`
-		UPDATE deliveries SET leased_by = NULL, lease_until = NULL WHERE id IN (?) AND leased_by = ? AND status = 'PENDING'`,
-		bun.List(deliveryIDs), holder).Exec(ctx)
-	return s.explain("release deliveries", err)
+	err := s.inTx(ctx, "release deliveries", func(tx bun.Tx) error {
+		held := func(q *bun.UpdateQuery) *bun.UpdateQuery {
+			return q.Where("id IN (?) AND leased_by = ? AND status = ?", bun.List(deliveryIDs), holder, models.Pending)
+		}
+		if err := s.cancel(ctx, tx, "cancel_reason", func(q *bun.UpdateQuery) *bun.UpdateQuery {
+			return held(q).Where("cancel_reason IS NOT NULL")
+		}); err != nil {
+			return err
+		}
+		_, err := held(tx.NewUpdate().Model((*deliveryRow)(nil)).Set("leased_by = NULL")).Exec(ctx)
+		return err
+	})
+	s.signalAppended()
+	return err
 }
 
-// ReleaseAll ends every lease. Only for a process that has the database to itself, when it starts.
+// ReleaseAll ends every lease, and makes due what has not been tried: the clock may have been set back since. Only for a
+// process that has the database to itself, when it starts.
 func (s *Store) ReleaseAll(ctx context.Context) (int64, error) {
-	res, err := s.db.NewRaw(`UPDATE deliveries SET leased_by = NULL, lease_until = NULL WHERE leased_by IS NOT NULL AND status = 'PENDING'`).Exec(ctx)
+	res, err := s.db.NewRaw(`
+		UPDATE deliveries SET leased_by = NULL, next_attempt_at = CASE WHEN attempts = series_start THEN min(next_attempt_at, ?) ELSE next_attempt_at END
+		WHERE status = 'PENDING' AND (leased_by IS NOT NULL OR attempts = series_start)`, s.Now()).Exec(ctx)
 	if err != nil {
 		return 0, s.explain("release deliveries", err)
 	}

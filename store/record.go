@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -14,6 +16,240 @@ import (
 // MaxOutcomes is how many outcomes Record takes at a time: their events fit into one row.
 const MaxOutcomes = maxEventsPerRow
 
+// Outcome is what an attempt, or the decision not to make one, does to a delivery. It applies only if the delivery is
+// still as Delivery says and still leased to the one who reports it.
+type Outcome struct {
+	Delivery      *models.Delivery        // as it was before
+	Alert         *models.Alert           // what it tells of
+	Attempt       *models.DeliveryAttempt // nil when none was made
+	Status        models.DeliveryStatus
+	Error         *string
+	NextAttemptAt *time.Time // with PENDING
+	Uncounted     bool       // the attempt does not count in its series: the service asked for time
+	// Observed is what the attempt says about its channel; nil when that is nothing new.
+	Observed *models.Observation
+}
+
+// plain reports whether the outcome changes nothing but its delivery.
+func (o *Outcome) plain() bool { return o.Status == models.Delivered && o.Observed == nil }
+
+// StateChange is what a batch of outcomes makes of a channel's state.
+type StateChange struct {
+	ChannelID int64
+	Before    models.ChannelState
+	After     *models.ChannelState // may be changed by the Reaction
+	Outcomes  []*Outcome           // that applied, on this channel
+	Worked    bool                 // at least one attempt succeeded
+}
+
+// Reaction is what the server itself has to say about what became of deliveries and channels.
+type Reaction struct {
+	Raise   []AlertInsert // alerts with dedup keys
+	Resolve []string      // dedup keys of alerts that are over
+}
+
+// Recorded is what Record has done.
+type Recorded struct {
+	Applied map[int64]*models.Delivery // as they are now, by id
+	States  []*models.ChannelState     // that changed
+	Raised  []AlertResult
+	Waiting []int64 // channels that have something new to be sent
+}
+
+// Record stores up to MaxOutcomes outcomes reported by holder, with their attempts and events, and what they say about their
+// channels; react decides, in the same transaction, what the server raises about that. It is fenced: an outcome whose lease
+// went to somebody else, or whose delivery has moved on, changes nothing.
+func (s *Store) Record(ctx context.Context, holder string, outcomes []Outcome, react func([]*StateChange) Reaction) (*Recorded, error) {
+	recorded := &Recorded{Applied: make(map[int64]*models.Delivery, len(outcomes))}
+	if len(outcomes) == 0 {
+		return recorded, nil
+	}
+	var err error
+	if !slices.ContainsFunc(outcomes, func(o Outcome) bool { return !o.plain() }) {
+		err = s.apply(ctx, s.db, holder, outcomes, recorded.Applied)
+	} else {
+		err = s.inTx(ctx, "record outcomes", func(tx bun.Tx) error {
+			*recorded = Recorded{Applied: make(map[int64]*models.Delivery, len(outcomes))}
+			return s.recordWithStates(ctx, tx, holder, outcomes, react, recorded)
+		})
+	}
+	if err != nil {
+		return nil, s.explain("record outcomes", err)
+	}
+	s.signalAppended()
+	return recorded, nil
+}
+
+// recordWithStates is Record where more than a delivery may change.
+func (s *Store) recordWithStates(ctx context.Context, tx bun.Tx, holder string, outcomes []Outcome, react func([]*StateChange) Reaction, recorded *Recorded) error {
+	if err := s.heedCancels(ctx, tx, holder, outcomes); err != nil {
+		return err
+	}
+	if err := s.apply(ctx, tx, holder, outcomes, recorded.Applied); err != nil {
+		return err
+	}
+	changes, err := s.observe(ctx, tx, outcomes, recorded.Applied)
+	if err != nil {
+		return err
+	}
+	return s.settle(ctx, tx, changes, holder, react, recorded)
+}
+
+// NoteSuccesses notes when each channel was last told something, where Record had no reason to. It is Record's other half:
+// what it finds is reacted to in the same way.
+func (s *Store) NoteSuccesses(ctx context.Context, successes map[int64]time.Time, react func([]*StateChange) Reaction) (*Recorded, error) {
+	recorded := new(Recorded)
+	err := s.inTx(ctx, "note successes", func(tx bun.Tx) error {
+		*recorded = Recorded{}
+		ids := slices.Sorted(maps.Keys(successes))
+		states, err := s.lockStates(ctx, tx, ids)
+		if err != nil {
+			return err
+		}
+		var changes []*StateChange
+		for _, id := range ids {
+			if before, ok := states[id]; ok {
+				after := before.Observe(models.Observation{Kind: models.Worked, At: successes[id]})
+				changes = append(changes, &StateChange{ChannelID: id, Before: before, After: &after, Worked: true})
+			}
+		}
+		return s.settle(ctx, tx, changes, "", react, recorded)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.signalAppended()
+	return recorded, nil
+}
+
+// settle stores what became of channels' states, and what the server has to say about it.
+func (s *Store) settle(ctx context.Context, tx bun.Tx, changes []*StateChange, holder string, react func([]*StateChange) Reaction, recorded *Recorded) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	reaction := react(changes)
+	changed := false
+	for _, c := range changes {
+		if *c.After == c.Before {
+			continue
+		}
+		if err := saveState(ctx, tx, *c.After); err != nil {
+			return err
+		}
+		recorded.States = append(recorded.States, c.After)
+		changed = changed || c.After.Health != c.Before.Health || c.After.HoldUntil != c.Before.HoldUntil
+	}
+	if changed {
+		if err := s.notifyChannels(ctx, tx); err != nil {
+			return err
+		}
+	}
+	if len(reaction.Raise) > 0 {
+		var err error
+		if recorded.Raised, err = s.createAlerts(ctx, tx, reaction.Raise, holder); err != nil {
+			return err
+		}
+		for _, r := range recorded.Raised {
+			for _, d := range r.Deliveries {
+				recorded.Waiting = append(recorded.Waiting, d.ChannelID)
+			}
+		}
+	}
+	told, err := s.resolveKeys(ctx, tx, reaction.Resolve)
+	recorded.Waiting = append(recorded.Waiting, told...)
+	return err
+}
+
+// heedCancels makes the outcomes of deliveries that somebody wanted cancelled meanwhile, and that would be tried again, ends.
+func (s *Store) heedCancels(ctx context.Context, tx bun.Tx, holder string, outcomes []Outcome) error {
+	var ids []int64
+	for _, o := range outcomes {
+		if o.Status == models.Pending {
+			ids = append(ids, o.Delivery.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	var rows []*deliveryRow
+	q := tx.NewSelect().Model(&rows).Where("id IN (?) AND leased_by = ?", bun.List(ids), holder).OrderExpr("d.id")
+	if s.isPostgres() {
+		q = q.For("UPDATE")
+	}
+	if err := q.Scan(ctx); err != nil {
+		return err
+	}
+	reasons := make(map[int64]*string, len(rows))
+	for _, r := range rows {
+		reasons[r.ID] = r.CancelReason
+	}
+	for i := range outcomes {
+		if o := &outcomes[i]; reasons[o.Delivery.ID] != nil {
+			o.Status, o.Error, o.NextAttemptAt = models.Cancelled, reasons[o.Delivery.ID], nil
+		}
+	}
+	return nil
+}
+
+// observe gives what the outcomes that applied make of their channels' states, in the order of the channels.
+func (s *Store) observe(ctx context.Context, tx bun.Tx, outcomes []Outcome, applied map[int64]*models.Delivery) ([]*StateChange, error) {
+	byChannel := make(map[int64][]*Outcome)
+	for i := range outcomes {
+		o := &outcomes[i]
+		if applied[o.Delivery.ID] != nil && !o.plain() {
+			byChannel[o.Delivery.ChannelID] = append(byChannel[o.Delivery.ChannelID], o)
+		}
+	}
+	ids := make([]int64, 0, len(byChannel))
+	for id := range byChannel {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	states, err := s.lockStates(ctx, tx, ids)
+	if err != nil {
+		return nil, err
+	}
+	changes := make([]*StateChange, 0, len(ids))
+	for _, id := range ids {
+		before := states[id]
+		after, worked := before, false
+		for _, o := range byChannel[id] {
+			if o.Observed != nil {
+				after = after.Observe(*o.Observed)
+				worked = worked || o.Observed.Kind == models.Worked
+			}
+		}
+		changes = append(changes, &StateChange{ChannelID: id, Before: before, After: &after, Outcomes: byChannel[id], Worked: worked})
+	}
+	return changes, nil
+}
+
+// apply moves deliveries on and notes those that it moved in applied.
+func (s *Store) apply(ctx context.Context, db bun.IDB, holder string, outcomes []Outcome, applied map[int64]*models.Delivery) error {
+	at := s.Now()
+	rows := make([]outcomeRow, len(outcomes))
+	deliveries := make(map[int64]*models.Delivery, len(outcomes))
+	for i, o := range outcomes {
+		d := o.after(at)
+		deliveries[d.ID] = d
+		var err error
+		if rows[i], err = newOutcomeRow(o, d, at); err != nil {
+			return err
+		}
+	}
+	var ids []int64
+	var err error
+	if s.isPostgres() {
+		ids, err = s.recordPostgres(ctx, db, holder, rows, at)
+	} else {
+		ids, err = s.recordSQLite(ctx, db, holder, rows, at)
+	}
+	for _, id := range ids {
+		applied[id] = deliveries[id]
+	}
+	return err
+}
+
 // outcomeRow is an outcome as one row of values: what becomes of the delivery, its attempt if there was one, and its event.
 type outcomeRow struct {
 	bun.BaseModel `bun:"table:deliveries,alias:o"`
@@ -21,10 +257,12 @@ type outcomeRow struct {
 	DeliveryID    int64
 	Was           int // attempts before
 	Attempts      int
+	SeriesStart   int
 	Status        models.DeliveryStatus
 	NextAttemptAt *time.Time
 	Error         *string
 	CompletedAt   *time.Time
+	DigestSize    *int
 	Number        int // of the attempt; 0 = none was made
 	StartedAt     *time.Time
 	DurationUs    int64
@@ -34,48 +272,16 @@ type outcomeRow struct {
 	Event         string // JSON
 }
 
-// Record stores up to MaxOutcomes outcomes reported by holder, with their attempts and events. It is fenced: an outcome
-// whose lease went to somebody else, or whose delivery has moved on, changes nothing. It gives the deliveries as they are
-// now, by id, for those that applied.
-func (s *Store) Record(ctx context.Context, holder string, outcomes []Outcome) (map[int64]*models.Delivery, error) {
-	if len(outcomes) == 0 {
-		return nil, nil
-	}
-	at := now()
-	rows := make([]outcomeRow, len(outcomes))
-	deliveries := make(map[int64]*models.Delivery, len(outcomes))
-	for i, o := range outcomes {
-		d := o.after(at)
-		deliveries[d.ID] = d
-		var err error
-		if rows[i], err = newOutcomeRow(o, d, at); err != nil {
-			return nil, s.explain("record outcomes", err)
-		}
-	}
-	var ids []int64
-	var err error
-	if s.isPostgres() {
-		ids, err = s.recordPostgres(ctx, holder, rows, at)
-	} else {
-		ids, err = s.recordSQLite(ctx, holder, rows, at)
-	}
-	if err != nil {
-		return nil, s.explain("record outcomes", err)
-	}
-	s.signalAppended()
-	applied := make(map[int64]*models.Delivery, len(ids))
-	for _, id := range ids {
-		applied[id] = deliveries[id]
-	}
-	return applied, nil
-}
-
 // after is the delivery as the outcome leaves it.
 func (o *Outcome) after(at time.Time) *models.Delivery {
 	d := *o.Delivery
 	d.Status, d.Error, d.NextAttemptAt, d.CompletedAt = o.Status, o.Error, o.NextAttemptAt, nil
 	if o.Attempt != nil {
 		d.Attempts++
+		d.DigestSize = o.Attempt.DigestSize
+		if o.Uncounted {
+			d.SeriesStart++
+		}
 	}
 	if o.Status != models.Pending {
 		d.CompletedAt = &at
@@ -85,8 +291,8 @@ func (o *Outcome) after(at time.Time) *models.Delivery {
 
 func newOutcomeRow(o Outcome, d *models.Delivery, at time.Time) (outcomeRow, error) {
 	row := outcomeRow{
-		DeliveryID: d.ID, Was: o.Delivery.Attempts, Attempts: d.Attempts, Status: d.Status,
-		NextAttemptAt: d.NextAttemptAt, Error: d.Error, CompletedAt: d.CompletedAt,
+		DeliveryID: d.ID, Was: o.Delivery.Attempts, Attempts: d.Attempts, SeriesStart: d.SeriesStart, Status: d.Status,
+		NextAttemptAt: d.NextAttemptAt, Error: d.Error, CompletedAt: d.CompletedAt, DigestSize: d.DigestSize,
 	}
 	if a := o.Attempt; a != nil {
 		started := a.StartedAt.UTC().Truncate(time.Microsecond)
@@ -102,19 +308,19 @@ func newOutcomeRow(o Outcome, d *models.Delivery, at time.Time) (outcomeRow, err
 // delivery has a lease; to ask for the status as well lets PostgreSQL go through the index of what is due, mostly dead rows.
 const applyOutcomes = `
 	UPDATE deliveries AS d
-	SET status = o.status, attempts = o.attempts, next_attempt_at = o.next_attempt_at, error = o.error,
-	    completed_at = o.completed_at, leased_by = NULL, lease_until = NULL
+	SET status = o.status, attempts = o.attempts, series_start = o.series_start, digest_size = o.digest_size, next_attempt_at = o.next_attempt_at, error = o.error,
+	    completed_at = o.completed_at, leased_by = NULL, cancel_reason = NULL
 	FROM o WHERE d.id = o.delivery_id AND d.leased_by = ? AND d.attempts = o.was
 	RETURNING id`
 
 // recordPostgres does all of it in one statement: five messages to the server and back cost more than the work itself.
-func (s *Store) recordPostgres(ctx context.Context, holder string, rows []outcomeRow, at time.Time) ([]int64, error) {
+func (s *Store) recordPostgres(ctx context.Context, db bun.IDB, holder string, rows []outcomeRow, at time.Time) ([]int64, error) {
 	var ids []int64
-	err := s.db.NewRaw(`
+	err := db.NewRaw(`
 		WITH ?, done AS (`+applyOutcomes+`),
 		logged AS (
-			INSERT INTO attempts (delivery_id, number, started_at, duration_us, status_code, error, response)
-			SELECT delivery_id, number, started_at, duration_us, status_code, attempt_error, response
+			INSERT INTO attempts (delivery_id, number, started_at, duration_us, status_code, error, response, digest_size)
+			SELECT delivery_id, number, started_at, duration_us, status_code, attempt_error, response, o.digest_size
 			FROM o JOIN done ON done.id = o.delivery_id WHERE number > 0),
 		told AS (
 			INSERT INTO events (count, created_at, payload)
@@ -125,9 +331,9 @@ func (s *Store) recordPostgres(ctx context.Context, holder string, rows []outcom
 }
 
 // recordSQLite does the same step by step: SQLite changes nothing inside a WITH, and its steps cost no messages.
-func (s *Store) recordSQLite(ctx context.Context, holder string, rows []outcomeRow, at time.Time) ([]int64, error) {
+func (s *Store) recordSQLite(ctx context.Context, db bun.IDB, holder string, rows []outcomeRow, at time.Time) ([]int64, error) {
 	var ids []int64
-	err := s.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	err := db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		if err := tx.NewRaw("WITH ? "+applyOutcomes, s.outcomes(&rows), holder).Scan(ctx, &ids); err != nil {
 			return err
 		}
@@ -144,7 +350,7 @@ func (s *Store) recordSQLite(ctx context.Context, holder string, rows []outcomeR
 			if r.Number > 0 {
 				attempts = append(attempts, attemptRow{
 					DeliveryID: r.DeliveryID, Number: r.Number, StartedAt: *r.StartedAt, DurationUs: r.DurationUs,
-					StatusCode: r.StatusCode, Error: r.AttemptError, Response: r.Response,
+					StatusCode: r.StatusCode, Error: r.AttemptError, Response: r.Response, DigestSize: r.DigestSize,
 				})
 			}
 			var event eventRecord

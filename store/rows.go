@@ -26,17 +26,23 @@ type alertRow struct {
 	ResolvedAt     *time.Time
 	CreatedBy      int64
 	Decisions      string
+	PauseReason    *string
+	TraceParent    *string
 	RustbucketName *string `bun:",scanonly"`
 }
 
-func newAlertRow(a *models.NewAlert, d models.Decisions, occurrences int, at time.Time) (*alertRow, error) {
-	decisions, err := encodeDecisions(d)
+func newAlertRow(in AlertInsert, occurrences int, at time.Time) (*alertRow, error) {
+	a := in.New
+	decisions, err := encodeDecisions(in.Decisions)
 	if err != nil {
 		return nil, err
 	}
 	row := &alertRow{
 		Type: a.Type, Severity: a.Severity, Message: a.Message, DedupKey: a.DedupKey, Occurrences: occurrences,
-		Notify: a.Notify, CreatedAt: at, CreatedBy: a.CreatedBy, Decisions: decisions,
+		Notify: a.Notify, CreatedAt: at, CreatedBy: a.CreatedBy, Decisions: decisions, PauseReason: in.PauseReason,
+	}
+	if a.TraceParent != "" {
+		row.TraceParent = &a.TraceParent
 	}
 	if a.Details != nil {
 		details := string(a.Details)
@@ -56,6 +62,10 @@ func (r *alertRow) model() (*models.Alert, error) {
 	a := &models.Alert{
 		ID: r.ID, Type: r.Type, Severity: r.Severity, Message: r.Message, DedupKey: r.DedupKey, Occurrences: r.Occurrences,
 		Notify: r.Notify, CreatedAt: r.CreatedAt.UTC(), ResolvedAt: utc(r.ResolvedAt), CreatedBy: r.CreatedBy, Decisions: decisions,
+		PauseReason: r.PauseReason,
+	}
+	if r.TraceParent != nil {
+		a.TraceParent = *r.TraceParent
 	}
 	if r.Details != nil {
 		a.Details = json.RawMessage(*r.Details)
@@ -109,20 +119,24 @@ type deliveryRow struct {
 	ID            int64 `bun:",pk,autoincrement"`
 	AlertID       int64
 	ChannelID     int64
+	Kind          models.DeliveryKind
 	Status        models.DeliveryStatus
 	Attempts      int
 	SeriesStart   int
+	SeriesBeganAt time.Time
 	NextAttemptAt *time.Time
 	LeasedBy      *string
-	LeaseUntil    *time.Time
+	CancelReason  *string
 	Error         *string
+	DigestSize    *int
 	CreatedAt     time.Time
 	CompletedAt   *time.Time
 }
 
 func (r *deliveryRow) model() *models.Delivery {
 	d := &models.Delivery{
-		ID: r.ID, AlertID: r.AlertID, ChannelID: r.ChannelID, Status: r.Status, Attempts: r.Attempts, SeriesStart: r.SeriesStart,
+		ID: r.ID, AlertID: r.AlertID, ChannelID: r.ChannelID, Kind: r.Kind, Status: r.Status, Attempts: r.Attempts,
+		SeriesStart: r.SeriesStart, SeriesBegan: r.SeriesBeganAt.UTC(), DigestSize: r.DigestSize,
 		Error: r.Error, CreatedAt: r.CreatedAt.UTC(), CompletedAt: utc(r.CompletedAt),
 	}
 	if r.Status == models.Pending && r.LeasedBy == nil {
@@ -141,12 +155,14 @@ type attemptRow struct {
 	StatusCode *int
 	Error      *string
 	Response   *string
+	DigestSize *int
 }
 
 func (r *attemptRow) model() *models.DeliveryAttempt {
 	return &models.DeliveryAttempt{
 		DeliveryID: r.DeliveryID, Number: r.Number, StartedAt: r.StartedAt.UTC(),
 		Duration: time.Duration(r.DurationUs) * time.Microsecond, StatusCode: r.StatusCode, Error: r.Error, Response: r.Response,
+		DigestSize: r.DigestSize,
 	}
 }
 

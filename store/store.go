@@ -37,6 +37,8 @@ type Options struct {
 	Log     *slog.Logger
 	// Alone makes an SQLite file this process's own: opening fails when another server has it. PostgreSQL is always shared.
 	Alone bool
+	// Wall is the machine's clock; nil = time.Now. Tests set another.
+	Wall func() time.Time
 }
 
 // Store is the database. Its methods may be called from any goroutine.
@@ -48,6 +50,7 @@ type Store struct {
 	log        *slog.Logger
 	lock       *flock.Flock
 	databaseID string
+	clock      clock
 	appended   chan struct{}
 	queries    counter
 }
@@ -55,6 +58,10 @@ type Store struct {
 // Open connects to the database. It creates an SQLite file, but no tables: call Migrate before anything else.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{keyring: o.Keyring, log: o.Log, appended: make(chan struct{}, 1)}
+	if o.Wall == nil {
+		o.Wall = time.Now
+	}
+	s.clock.wall = o.Wall
 	var err error
 	if path, ok := strings.CutPrefix(o.URL, "sqlite:"); ok {
 		err = s.openSQLite(ctx, path, o.Alone)
@@ -130,9 +137,6 @@ func (s *Store) run(ctx context.Context, db bun.IDB, statements []bun.Query) err
 	_, err := db.NewRaw(strings.TrimSuffix(strings.Repeat("?;\n", len(args)), ";\n"), args...).Exec(ctx)
 	return err
 }
-
-// now is the present as the databases keep it.
-func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 // explain says what was being done when err happened, and leaves errors that are the caller's as they are.
 func (s *Store) explain(what string, err error) error {

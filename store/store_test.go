@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -79,15 +80,42 @@ func insert(a *models.NewAlert, channels ...*models.Channel) store.AlertInsert {
 
 func create(t *testing.T, s *store.Store, batch ...store.AlertInsert) []store.AlertResult {
 	t.Helper()
-	results, err := s.CreateAlerts(t.Context(), batch, lease("nobody"))
+	results, err := s.CreateAlerts(t.Context(), batch, "nobody")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return results
 }
 
-func lease(holder string) store.Lease {
-	return store.Lease{Holder: holder, Until: time.Now().UTC().Add(time.Minute).Truncate(time.Microsecond)}
+// alive says that these processes live, so that what is leased to them is theirs.
+func alive(t *testing.T, s *store.Store, processes ...string) {
+	t.Helper()
+	for _, p := range processes {
+		if _, err := s.Beat(t.Context(), p, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// claim claims for a process, and gives what was claimed whatever message it is in.
+func claim(t *testing.T, s *store.Store, c *models.Channel, room int, holder string) []store.Claimed {
+	t.Helper()
+	claims, err := s.Claim(t.Context(), c, room, holder, time.Minute)
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	return slices.Concat(claims.Messages...)
+}
+
+// record reports outcomes of a process whose channels are of no interest, and gives what applied.
+func record(t *testing.T, s *store.Store, holder string, outcomes ...store.Outcome) map[int64]*models.Delivery {
+	t.Helper()
+	r, err := s.Record(t.Context(), holder, outcomes, func([]*store.StateChange) store.Reaction { return store.Reaction{} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Applied
 }
 
 func TestStore_KeepsAnAlertAsItWasGiven(t *testing.T) {
@@ -174,7 +202,7 @@ func TestStore_CountsUpAnOpenAlertWithTheSameKey(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 20 {
 			wg.Go(func() {
-				if _, err := s.CreateAlerts(t.Context(), []store.AlertInsert{keyed("b"), keyed("a")}, lease("x")); err != nil {
+				if _, err := s.CreateAlerts(t.Context(), []store.AlertInsert{keyed("b"), keyed("a")}, "x"); err != nil {
 					t.Error(err)
 				}
 			})
@@ -184,7 +212,7 @@ func TestStore_CountsUpAnOpenAlertWithTheSameKey(t *testing.T) {
 		if err != nil || a.Occurrences != 22 {
 			t.Errorf("alert %+v, %v: want 22 occurrences", a, err)
 		}
-		if _, err := s.ResolveAlert(t.Context(), a.ID); err != nil {
+		if _, _, err := s.ResolveAlert(t.Context(), a.ID); err != nil {
 			t.Fatal(err)
 		}
 		if again := create(t, s, keyed("a"))[0]; again.Duplicate || again.Alert.ID == a.ID {
@@ -211,7 +239,7 @@ func TestStore_FiltersAlertsAsTheModelDoes(t *testing.T) {
 		}
 		results := create(t, s, batch...)
 		for i := range 5 {
-			if _, err := s.ResolveAlert(t.Context(), results[i*3].Alert.ID); err != nil {
+			if _, _, err := s.ResolveAlert(t.Context(), results[i*3].Alert.ID); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -308,6 +336,7 @@ func TestStore_ClaimRecordRetry(t *testing.T) {
 		for i := range 10 {
 			create(t, s, insert(alert(fmt.Sprint(i)), c))
 		}
+		alive(t, s, "me")
 		due, err := s.DueChannels(t.Context())
 		if err != nil || !reflect.DeepEqual(due, []int64{c.ID}) {
 			t.Fatalf("due channels %v, %v (other is %d)", due, err, other.ID)
@@ -317,9 +346,9 @@ func TestStore_ClaimRecordRetry(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
-				got, err := s.Claim(t.Context(), c.ID, 3, lease("me"))
-				if err != nil || len(got) > 3 {
-					t.Errorf("claimed %d, %v", len(got), err)
+				got := claim(t, s, c, 3, "me")
+				if len(got) > 3 {
+					t.Errorf("claimed %d", len(got))
 				}
 				mu.Lock()
 				defer mu.Unlock()
@@ -332,8 +361,8 @@ func TestStore_ClaimRecordRetry(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if rest, err := s.Claim(t.Context(), c.ID, 100, lease("me")); err != nil || len(claimed)+len(rest) != 10 {
-			t.Errorf("claimed %d and %d, %v, want 10 in all", len(claimed), len(rest), err)
+		if rest := claim(t, s, c, 100, "me"); len(claimed)+len(rest) != 10 {
+			t.Errorf("claimed %d and %d, want 10 in all", len(claimed), len(rest))
 		}
 		var any store.Claimed
 		for _, any = range claimed {
@@ -348,12 +377,12 @@ func TestStore_ClaimRecordRetry(t *testing.T) {
 			Delivery: any.Delivery, Status: models.Pending, Error: &text, NextAttemptAt: &next,
 			Attempt: &models.DeliveryAttempt{DeliveryID: any.Delivery.ID, Number: 1, StartedAt: time.Now(), Duration: 1500 * time.Microsecond, StatusCode: &code, Error: &text, Response: &text},
 		}
-		if applied, err := s.Record(t.Context(), "somebody else", []store.Outcome{o}); err != nil || len(applied) != 0 {
-			t.Errorf("recorded by another holder: %v, %v", applied, err)
+		if applied := record(t, s, "somebody else", o); len(applied) != 0 {
+			t.Errorf("recorded by another holder: %v", applied)
 		}
-		applied, err := s.Record(t.Context(), "me", []store.Outcome{o})
-		if err != nil || len(applied) != 1 {
-			t.Fatalf("recorded %v, %v", applied, err)
+		applied := record(t, s, "me", o)
+		if len(applied) != 1 {
+			t.Fatalf("recorded %v", applied)
 		}
 		stored, err := s.Delivery(t.Context(), any.Delivery.ID)
 		if err != nil || !reflect.DeepEqual(stored, applied[stored.ID]) {
@@ -366,7 +395,7 @@ func TestStore_ClaimRecordRetry(t *testing.T) {
 		if err != nil || len(log[stored.ID]) != 1 || *log[stored.ID][0].StatusCode != 500 || log[stored.ID][0].DurationMs() != 1.5 {
 			t.Errorf("attempts %+v, %v", log, err)
 		}
-		if applied, _ := s.Record(t.Context(), "me", []store.Outcome{o}); len(applied) != 0 {
+		if applied := record(t, s, "me", o); len(applied) != 0 {
 			t.Error("an outcome was recorded twice")
 		}
 		// By hand: due at once, and the series goes on.
@@ -374,16 +403,16 @@ func TestStore_ClaimRecordRetry(t *testing.T) {
 		if err != nil || retried.Attempts != 1 || retried.SeriesStart != 0 {
 			t.Fatalf("retried %+v, %v", retried, err)
 		}
-		again, err := s.Claim(t.Context(), c.ID, 100, lease("me"))
-		if err != nil || len(again) != 1 {
-			t.Fatalf("claimed after retry: %d, %v", len(again), err)
+		again := claim(t, s, c, 100, "me")
+		if len(again) != 1 {
+			t.Fatalf("claimed after retry: %d", len(again))
 		}
 		if _, err := s.RetryDelivery(t.Context(), stored.ID); !models.HasCode(err, models.Conflict) {
 			t.Errorf("retry of what is being sent: %v", err)
 		}
 		o = store.Outcome{Delivery: again[0].Delivery, Status: models.Delivered, Attempt: &models.DeliveryAttempt{DeliveryID: stored.ID, Number: 2, StartedAt: time.Now()}}
-		if applied, err := s.Record(t.Context(), "me", []store.Outcome{o}); err != nil || applied[stored.ID].CompletedAt == nil {
-			t.Fatalf("delivered: %v, %v", applied, err)
+		if applied := record(t, s, "me", o); applied[stored.ID].CompletedAt == nil {
+			t.Fatalf("delivered: %v", applied)
 		}
 		if _, err := s.RetryDelivery(t.Context(), stored.ID); !models.HasCode(err, models.Conflict) {
 			t.Errorf("retry of what was delivered: %v", err)
@@ -394,35 +423,38 @@ func TestStore_ClaimRecordRetry(t *testing.T) {
 	})
 }
 
-func TestStore_ReleasedAndExpiredLeasesAreClaimedByOthers(t *testing.T) {
+func TestStore_WhatIsReleasedOrHeldByTheDeadIsClaimedByOthers(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *store.Store) {
 		c := newChannel(t, s, "one")
 		in := insert(alert("error"), c)
 		in.Deliveries[0].Leased = true
-		results, err := s.CreateAlerts(t.Context(), []store.AlertInsert{in}, lease("me"))
+		alive(t, s, "me", "third")
+		results, err := s.CreateAlerts(t.Context(), []store.AlertInsert{in}, "me")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, _ := s.Claim(t.Context(), c.ID, 9, lease("you")); len(got) != 0 {
+		if got := claim(t, s, c, 9, "you"); len(got) != 0 {
 			t.Error("claimed what another holds")
 		}
 		if err := s.Release(t.Context(), "me", []int64{results[0].Deliveries[0].ID}); err != nil {
 			t.Fatal(err)
 		}
-		past := store.Lease{Holder: "you", Until: time.Now().Add(-time.Second)}
-		if got, _ := s.Claim(t.Context(), c.ID, 9, past); len(got) != 1 {
+		if got := claim(t, s, c, 9, "you"); len(got) != 1 {
 			t.Error("not claimed after release")
 		}
-		got, _ := s.Claim(t.Context(), c.ID, 9, lease("third"))
+		got := claim(t, s, c, 9, "third") // you have never said that you live
 		if len(got) != 1 {
-			t.Fatal("not claimed after the lease ended")
+			t.Fatal("not claimed from a dead process")
 		}
 		late := store.Outcome{Delivery: got[0].Delivery, Status: models.Delivered, Attempt: &models.DeliveryAttempt{DeliveryID: got[0].Delivery.ID, Number: 1}}
-		if applied, err := s.Record(t.Context(), "you", []store.Outcome{late}); err != nil || len(applied) != 0 {
-			t.Errorf("a late answer of the old holder was recorded: %v, %v", applied, err)
+		if applied := record(t, s, "you", late); len(applied) != 0 {
+			t.Errorf("a late answer of the old holder was recorded: %v", applied)
 		}
-		if n, err := s.ReleaseAll(t.Context()); n != 1 || err != nil {
-			t.Errorf("released %d, %v", n, err)
+		if err := s.Leave(t.Context(), "third"); err != nil {
+			t.Fatal(err)
+		}
+		if got := claim(t, s, c, 9, "me"); len(got) != 1 {
+			t.Error("not claimed from a process that has left")
 		}
 	})
 }
@@ -441,7 +473,8 @@ func TestStore_TakingAChannelOutOfUseCancelsWhatWaits(t *testing.T) {
 			waiting := create(t, s, insert(alert("error"), c))[0].Deliveries[0]
 			in := insert(alert("error"), c)
 			in.Deliveries[0].Leased = true
-			sending, err := s.CreateAlerts(t.Context(), []store.AlertInsert{in}, lease("me"))
+			alive(t, s, "me")
+			sending, err := s.CreateAlerts(t.Context(), []store.AlertInsert{in}, "me")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -452,8 +485,15 @@ func TestStore_TakingAChannelOutOfUseCancelsWhatWaits(t *testing.T) {
 			if err != nil || d.Status != models.Cancelled || !strings.Contains(*d.Error, "the channel was de") || d.CompletedAt == nil {
 				t.Errorf("%s: what waited is %+v, %v", name, d, err)
 			}
-			if d, _ := s.Delivery(t.Context(), sending[0].Deliveries[0].ID); d.Status != models.Pending {
+			d, _ = s.Delivery(t.Context(), sending[0].Deliveries[0].ID)
+			if d.Status != models.Pending {
 				t.Errorf("%s: what is being sent is %+v", name, d)
+			}
+			// It would be tried again; now it ends.
+			next := s.Now()
+			record(t, s, "me", store.Outcome{Delivery: d, Status: models.Pending, NextAttemptAt: &next, Attempt: &models.DeliveryAttempt{DeliveryID: d.ID, Number: 1}})
+			if d, _ = s.Delivery(t.Context(), d.ID); d.Status != models.Cancelled || d.Attempts != 1 || !strings.Contains(*d.Error, "the channel was de") {
+				t.Errorf("%s: what failed meanwhile is %+v", name, d)
 			}
 		}
 	})
@@ -483,7 +523,7 @@ func TestStore_EventsComeInOneOrderWithoutGaps(t *testing.T) {
 		for w := range writers {
 			wg.Go(func() {
 				for i := range each {
-					if _, err := s.CreateAlerts(t.Context(), []store.AlertInsert{insert(alert(fmt.Sprintf("%d-%d", w, i))), insert(alert("second"))}, lease("x")); err != nil {
+					if _, err := s.CreateAlerts(t.Context(), []store.AlertInsert{insert(alert(fmt.Sprintf("%d-%d", w, i))), insert(alert("second"))}, "x"); err != nil {
 						t.Error(err)
 					}
 				}
@@ -532,19 +572,16 @@ func TestStore_EventsShowThingsAsTheyWere(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *store.Store) {
 		c := newChannel(t, s, "one")
 		a := create(t, s, insert(alert("error"), c))[0].Alert
-		claimed, err := s.Claim(t.Context(), c.ID, 1, lease("me"))
-		if err != nil || len(claimed) != 1 {
-			t.Fatal(claimed, err)
+		claimed := claim(t, s, c, 1, "me")
+		if len(claimed) != 1 {
+			t.Fatal(claimed)
 		}
 		text, next := "no luck", time.Now().UTC().Add(time.Second).Truncate(time.Microsecond)
-		_, err = s.Record(t.Context(), "me", []store.Outcome{{
+		record(t, s, "me", store.Outcome{
 			Delivery: claimed[0].Delivery, Status: models.Pending, Error: &text, NextAttemptAt: &next,
 			Attempt: &models.DeliveryAttempt{DeliveryID: claimed[0].Delivery.ID, Number: 1},
-		}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.ResolveAlert(t.Context(), a.ID); err != nil {
+		})
+		if _, _, err := s.ResolveAlert(t.Context(), a.ID); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.DeleteChannels(t.Context(), []int64{c.ID}); err != nil {

@@ -33,7 +33,7 @@ func (r *tokenRow) model() *models.Token {
 
 // CreateToken stores a token by its hash. CONFLICT when a token of that name is in use.
 func (s *Store) CreateToken(ctx context.Context, t *models.Token, hash []byte) error {
-	t.CreatedAt = now()
+	t.CreatedAt = s.Now()
 	row := &tokenRow{Name: t.Name, Role: t.Role, Hash: hash, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt}
 	_, err := s.db.NewInsert().Model(row).Returning("id").Exec(ctx)
 	if isUnique(err) {
@@ -48,7 +48,7 @@ func (s *Store) CreateFirstToken(ctx context.Context, t *models.Token, hash []by
 	res, err := s.db.NewRaw(`
 		INSERT INTO tokens (name, role, hash, created_at)
 		SELECT ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM tokens) ON CONFLICT DO NOTHING`,
-		t.Name, t.Role, hash, now()).Exec(ctx)
+		t.Name, t.Role, hash, s.Now()).Exec(ctx)
 	if err != nil {
 		return false, s.explain("create the first token", err)
 	}
@@ -84,7 +84,7 @@ func (s *Store) Tokens(ctx context.Context) ([]*models.Token, error) {
 
 // RevokeToken ends the token of this name. NOT_FOUND when none is in use.
 func (s *Store) RevokeToken(ctx context.Context, name string) error {
-	res, err := s.db.NewRaw("UPDATE tokens SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL", now(), name).Exec(ctx)
+	res, err := s.db.NewRaw("UPDATE tokens SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL", s.Now(), name).Exec(ctx)
 	if err != nil {
 		return s.explain("revoke token", err)
 	}

@@ -1,0 +1,121 @@
+package dispatch
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/rustbucket/alerts/models"
+	"github.com/rustbucket/alerts/store"
+)
+
+// Types of the alerts that the server raises about itself.
+const (
+	channelFailing = "channel_failing" // a channel is out of service
+	deliveryFailed = "delivery_failed" // a delivery was given up
+)
+
+// tellAgain is how long nobody is told anew of the same channel's troubles: a channel that comes and goes would fill the others.
+const tellAgain = 10 * time.Minute
+
+// react decides what the server raises about what became of channels and deliveries. What becomes of the server's own
+// alerts raises nothing, so that they can never feed on themselves; they go to every matching channel but the one that
+// they are about.
+func (d *Dispatcher) react(changes []*store.StateChange) store.Reaction {
+	var r store.Reaction
+	for _, c := range changes {
+		channel := d.directory.Get(c.ChannelID)
+		if channel == nil {
+			continue
+		}
+		var failed []*store.Outcome
+		ordinary := false
+		for _, o := range c.Outcomes {
+			if o.Alert == nil || o.Alert.Source() == models.FromServer || o.Status == models.Delivered {
+				continue
+			}
+			ordinary = true
+			if o.Status == models.Failed {
+				failed = append(failed, o)
+			}
+		}
+		if out := !c.After.InService(); out && ordinary && (c.Before.Health != c.After.Health || !c.After.Announced) {
+			r.Raise = append(r.Raise, d.raise(d.channelFailing(channel, c.After), &c.After.PausedToldAt))
+			c.After.Announced = true
+		}
+		if len(failed) > 0 {
+			r.Raise = append(r.Raise, d.raise(d.deliveryFailed(channel, failed), &c.After.FailedToldAt))
+			c.After.Announced = true
+		}
+		if c.Worked && c.After.Health == models.HealthOK && c.After.Announced {
+			r.Resolve = append(r.Resolve, ownKey(channelFailing, channel.ID), ownKey(deliveryFailed, channel.ID))
+			c.After.Announced = false
+		}
+	}
+	return r
+}
+
+func ownKey(kind string, channelID int64) string {
+	return models.OwnKey + kind + ":" + strconv.FormatInt(channelID, 10)
+}
+
+// raise routes an alert of the server's own. told is when somebody was last told of the like.
+func (d *Dispatcher) raise(a *models.NewAlert, told **time.Time) store.AlertInsert {
+	now := d.store.Now()
+	if *told != nil && now.Sub(**told) < tellAgain {
+		a.Notify = false
+	} else {
+		*told = &now
+	}
+	return route(a, d.directory.Pause(), d.directory.All())
+}
+
+func (d *Dispatcher) channelFailing(c *models.Channel, state *models.ChannelState) *models.NewAlert {
+	what := fmt.Sprintf("is paused after %d failures in a row; it is tried again from time to time, and what is to be told waits", state.Failures)
+	if state.Health == models.HealthBroken {
+		what = "is broken and needs somebody to mend it; what is to be told waits"
+	}
+	return ownAlert(channelFailing, models.SeverityHigh, c, fmt.Sprintf("Channel %q (%s) %s. Last error: %s", c.Name, c.Type(), what, *state.LastError),
+		map[string]any{"state": state.Health, "error": *state.LastError})
+}
+
+func (d *Dispatcher) deliveryFailed(c *models.Channel, failed []*store.Outcome) *models.NewAlert {
+	first, severity := failed[0], models.SeverityMedium
+	for _, o := range failed {
+		severity = max(severity, o.Alert.Severity)
+	}
+	text := fmt.Sprintf("Alert %d (%s, %s) was not told on channel %q (%s): %s", first.Alert.ID, first.Alert.Type, first.Alert.Severity, c.Name, c.Type(), *first.Error)
+	if n := len(failed) - 1; n > 0 {
+		text += fmt.Sprintf(" (and %d more)", n)
+	}
+	return ownAlert(deliveryFailed, severity, c, text,
+		map[string]any{"delivery": strconv.FormatInt(first.Delivery.ID, 10), "alert": strconv.FormatInt(first.Alert.ID, 10), "error": *first.Error})
+}
+
+func ownAlert(kind string, severity models.Severity, c *models.Channel, message string, details map[string]any) *models.NewAlert {
+	details["channel"], details["channelId"] = c.Name, strconv.FormatInt(c.ID, 10)
+	text, _ := json.Marshal(details) // strings only
+	key := ownKey(kind, c.ID)
+	if runes := []rune(message); len(runes) > models.MaxMessage {
+		message = string(runes[:models.MaxMessage])
+	}
+	return &models.NewAlert{
+		Type: kind, Severity: severity, Message: message, Details: text, DedupKey: &key, Notify: true,
+		CreatedBy: models.ServerItself, AboutChannel: c.ID,
+	}
+}
+
+// route decides for every channel whether it is told about an alert. Its deliveries are not leased.
+func route(a *models.NewAlert, pause *models.Pause, channels []*models.Channel) store.AlertInsert {
+	insert := store.AlertInsert{New: a, Decisions: models.Route(a, false, pause, channels)}
+	if pause != nil {
+		insert.PauseReason = &pause.Reason
+	}
+	for _, d := range insert.Decisions {
+		if d.WillNotify() {
+			insert.Deliveries = append(insert.Deliveries, store.NewDelivery{ChannelID: d.ChannelID})
+		}
+	}
+	return insert
+}

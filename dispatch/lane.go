@@ -1,0 +1,238 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/rustbucket/alerts/models"
+	"github.com/rustbucket/alerts/store"
+)
+
+// How much of one channel is in this process at a time.
+const (
+	maxInFlight = 32  // sends at once
+	maxLane     = 512 // sends, and messages leased and waiting for their turn
+)
+
+// lane is what is in this process of one channel.
+type lane struct {
+	channelID int64
+	queue     []job
+	running   int       // goroutines that send
+	reserved  int       // places promised to the intake
+	more      bool      // the database may hold more
+	notBefore time.Time // there is nothing to be had from the database before
+}
+
+// job is one message that is ours to send: one delivery, or several in a digest.
+type job struct {
+	message []store.Claimed
+	probe   bool // finds out whether the channel works again
+}
+
+func (j job) ids() []int64 {
+	ids := make([]int64, len(j.message))
+	for i, c := range j.message {
+		ids[i] = c.Delivery.ID
+	}
+	return ids
+}
+
+func (l *lane) room() int { return max(0, maxLane-len(l.queue)-l.running-l.reserved) }
+
+// low reports whether the lane should be filled: early enough that no sender waits for the database.
+func (l *lane) low() bool { return l.room() >= maxLane/2 }
+
+// hungry reports whether the lane should be filled now.
+func (l *lane) hungry(now time.Time) bool { return l.more && l.low() && !l.notBefore.After(now) }
+
+// lane gives the lane of a channel; d.mu is held.
+func (d *Dispatcher) lane(channelID int64) *lane {
+	l := d.lanes[channelID]
+	if l == nil {
+		l = &lane{channelID: channelID}
+		d.lanes[channelID] = l
+	}
+	return l
+}
+
+// reserve promises a place in a channel's lane, so that a new delivery is sent at once. Without one, the delivery waits in
+// the database: for room, for its turn under a rate limit, or for a channel that is out of service.
+func (d *Dispatcher) reserve(channelID int64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := d.lane(channelID)
+	if d.draining {
+		return false
+	}
+	if channel := d.directory.Get(channelID); l.room() == 0 || !d.alive() || !d.open(channelID) || channel == nil || channel.RateLimit != nil {
+		l.more = true
+		return false
+	}
+	l.reserved++
+	return true
+}
+
+// open reports whether a channel may be told what comes in: it is in service, did not ask for time, and notifications are
+// not paused.
+func (d *Dispatcher) open(channelID int64) bool {
+	state := d.directory.State(channelID)
+	return state.InService() && !d.asked(state) && d.directory.Pause() == nil
+}
+
+// asked reports whether the service of a channel asked for time that has not passed.
+func (d *Dispatcher) asked(state *models.ChannelState) bool {
+	return state.HoldUntil != nil && state.HoldUntil.After(d.store.Now())
+}
+
+// reserveAll promises all places that a lane has, if it runs low, and says how many.
+func (d *Dispatcher) reserveAll(channelID int64) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := d.lane(channelID)
+	if d.draining || !l.low() || !d.alive() || l.notBefore.After(d.store.Now()) {
+		return 0
+	}
+	n := l.room()
+	l.reserved += n
+	l.more = false // from here on: what the intake leaves in the database meanwhile counts anew
+	return n
+}
+
+func (d *Dispatcher) unreserve(channelID int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lanes[channelID].reserved--
+}
+
+// left says that new deliveries were left in the database for this channel.
+func (d *Dispatcher) left(channelID int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := d.lane(channelID)
+	l.more = true
+	if d.open(channelID) && l.hungry(d.store.Now()) {
+		d.signal(d.wake)
+	}
+}
+
+// submitReserved queues a job in a place promised before, and makes sure that somebody works on it.
+func (d *Dispatcher) submitReserved(channelID int64, j job) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := d.lanes[channelID]
+	l.reserved--
+	l.queue = append(l.queue, j)
+	if l.running < maxInFlight && !d.draining {
+		l.running++
+		d.sends.Add(1)
+		go d.work(l)
+	}
+}
+
+// work sends what stands in a lane until nothing does.
+func (d *Dispatcher) work(l *lane) {
+	defer d.sends.Done()
+	for {
+		j, ok := d.next(l)
+		if !ok {
+			return
+		}
+		for _, o := range d.attempt(j) {
+			d.records <- o
+		}
+	}
+}
+
+func (d *Dispatcher) next(l *lane) (job, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.draining {
+		d.clear(l)
+	}
+	if l.hungry(d.store.Now()) {
+		d.signal(d.wake)
+	}
+	if len(l.queue) == 0 || d.draining {
+		l.running--
+		return job{}, false
+	}
+	j := l.queue[0]
+	l.queue[0] = job{}
+	l.queue = l.queue[1:]
+	return j, true
+}
+
+// clear hands back what a lane holds when it is not to be sent now: its channel is out of service, or what is leased to this
+// process may not be its own any more. d.mu is held.
+func (d *Dispatcher) clear(l *lane) {
+	if len(l.queue) == 0 {
+		return
+	}
+	alive, open := d.alive(), d.open(l.channelID)
+	if alive && open {
+		return
+	}
+	paused := d.directory.Pause() != nil
+	kept := l.queue[:0]
+	for _, j := range l.queue {
+		if alive && j.probe && !paused {
+			kept = append(kept, j)
+		} else {
+			d.handBack = append(d.handBack, j.ids()...)
+		}
+	}
+	clear(l.queue[len(kept):])
+	l.queue, l.more = kept, true
+	d.signal(d.back)
+}
+
+// shut hands back at once what waits in the lane of a channel that went out of service.
+func (d *Dispatcher) shut(channelID int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if l := d.lanes[channelID]; l != nil && !d.draining {
+		d.clear(l)
+	}
+}
+
+// hungry gives the channels whose lanes run low while the database may hold more for them.
+func (d *Dispatcher) hungry() []int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.store.Now()
+	var ids []int64
+	for id, l := range d.lanes {
+		if l.hungry(now) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// nextSlot fires when the first lane that waits for its time may be filled; never when there is none.
+func (d *Dispatcher) nextSlot() <-chan time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.store.Now()
+	pause := time.Duration(-1)
+	for _, l := range d.lanes {
+		if l.more && l.notBefore.After(now) && (pause < 0 || l.notBefore.Sub(now) < pause) {
+			pause = l.notBefore.Sub(now)
+		}
+	}
+	if pause < 0 || pause > pollEvery { // by then the poll has come by
+		return nil
+	}
+	return time.After(pause)
+}
+
+// sweepLanes forgets the lanes of channels that are gone.
+func (d *Dispatcher) sweepLanes() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id, l := range d.lanes {
+		if len(l.queue) == 0 && l.running == 0 && l.reserved == 0 && d.directory.Get(id) == nil {
+			delete(d.lanes, id)
+		}
+	}
+}

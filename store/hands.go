@@ -1,0 +1,179 @@
+package store
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+
+	"github.com/rustbucket/alerts/models"
+)
+
+// What people do to deliveries by hand: send them again, or cancel them.
+
+// CancelledByHand stands in the error of a delivery that somebody cancelled.
+const CancelledByHand = "cancelled by hand"
+
+// handsBatch is how many deliveries one transaction retries or cancels, so that nobody waits long for its locks.
+const handsBatch = 500
+
+// RetryDelivery makes a delivery due now: one that waits keeps its schedule, one that failed or was cancelled begins it
+// anew. CONFLICT when it was delivered, is being sent, or its channel cannot be told.
+func (s *Store) RetryDelivery(ctx context.Context, id int64) (*models.Delivery, error) {
+	var delivery *models.Delivery
+	err := s.inTx(ctx, "retry delivery", func(tx bun.Tx) error {
+		at := s.Now()
+		row, err := deliveryByID(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if row.Status == models.Delivered {
+			return models.Conflicting("id", "delivery %d was delivered already", id)
+		}
+		var able bool
+		err = tx.NewRaw("SELECT is_active AND deleted_at IS NULL FROM channels WHERE id = ?", row.ChannelID).Scan(ctx, &able)
+		if err != nil {
+			return err
+		}
+		if !able {
+			return models.Conflicting("id", "the channel of delivery %d is deactivated or deleted: activate it first", id)
+		}
+		q := tx.NewUpdate().Model(row).WherePK()
+		if row.Status == models.Pending {
+			q = q.Set("next_attempt_at = ?", at).Where("status = ?", models.Pending).Where(unleased, at)
+		} else {
+			q = beginAgain(q, s)
+		}
+		res, err := q.Returning("*").Exec(ctx)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil {
+			return err
+		} else if n == 0 {
+			return models.Conflicting("id", "delivery %d is being sent right now", id)
+		}
+		delivery = row.model()
+		return s.appendEvents(ctx, tx, at, []eventRecord{deliveryEvent(delivery, 0, at)})
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.signalAppended()
+	return delivery, nil
+}
+
+// beginAgain begins the schedule of failed or cancelled deliveries anew.
+func beginAgain(q *bun.UpdateQuery, s *Store) *bun.UpdateQuery {
+	at := s.Now()
+	return q.Set("status = ?", models.Pending).Set("series_start = attempts").Set("series_began_at = ?", at).
+		Set("next_attempt_at = ?", at).Set("completed_at = NULL").Set("leased_by = NULL").Set("cancel_reason = NULL").
+		Where("status IN (?, ?)", models.Failed, models.Cancelled)
+}
+
+// RetryDeliveries begins the schedule anew for every failed or cancelled delivery that matches and whose channel can be
+// told. It gives how many there were and the channels that they are on.
+func (s *Store) RetryDeliveries(ctx context.Context, f *models.DeliveryFilter) (n int, channelIDs []int64, err error) {
+	able := "d.channel_id IN (SELECT id FROM channels WHERE is_active AND deleted_at IS NULL)"
+	return s.byHand(ctx, "retry deliveries", f, []models.DeliveryStatus{models.Failed, models.Cancelled}, able,
+		func(tx bun.Tx, ids []int64) error {
+			var rows []*deliveryRow
+			at := s.Now()
+			if _, err := beginAgain(tx.NewUpdate().Model(&rows), s).Where("id IN (?)", bun.List(ids)).Returning("*").Exec(ctx); err != nil {
+				return err
+			}
+			events := make([]eventRecord, len(rows))
+			for i, r := range rows {
+				events[i] = deliveryEvent(r.model(), 0, at)
+			}
+			return s.appendEvents(ctx, tx, at, events)
+		})
+}
+
+// CancelDeliveries cancels every pending delivery that matches. One that is being sent is cancelled unless this attempt
+// succeeds. It gives how many there were and the channels that they are on.
+func (s *Store) CancelDeliveries(ctx context.Context, f *models.DeliveryFilter) (n int, channelIDs []int64, err error) {
+	return s.byHand(ctx, "cancel deliveries", f, []models.DeliveryStatus{models.Pending}, "d.cancel_reason IS NULL",
+		func(tx bun.Tx, ids []int64) error {
+			return s.cancelPending(ctx, tx, CancelledByHand, func(q *bun.UpdateQuery) *bun.UpdateQuery {
+				return q.Where("id IN (?)", bun.List(ids))
+			})
+		})
+}
+
+// byHand does something to all matching deliveries of these statuses, in batches. What was done before an error stays done.
+func (s *Store) byHand(ctx context.Context, what string, f *models.DeliveryFilter, statuses []models.DeliveryStatus, where string, do func(tx bun.Tx, ids []int64) error) (n int, channelIDs []int64, err error) {
+	channels := make(map[int64]bool)
+	for last := int64(0); ; {
+		var found []struct{ ID, ChannelID int64 }
+		err := s.inTx(ctx, what, func(tx bun.Tx) error {
+			found = nil
+			q := filterDeliveries(tx.NewSelect().Model((*deliveryRow)(nil)), f).Column("d.id", "d.channel_id").
+				Where("d.status IN (?)", bun.List(statuses)).Where(where).Where("d.id > ?", last).OrderExpr("d.id").Limit(handsBatch)
+			if s.isPostgres() {
+				q = q.For("UPDATE OF d")
+			}
+			if err := q.Scan(ctx, &found); err != nil || len(found) == 0 {
+				return err
+			}
+			ids := make([]int64, len(found))
+			for i, r := range found {
+				ids[i] = r.ID
+			}
+			return do(tx, ids)
+		})
+		if err != nil {
+			return n, nil, err
+		}
+		s.signalAppended()
+		n += len(found)
+		for _, r := range found {
+			channels[r.ChannelID] = true
+			last = r.ID
+		}
+		if len(found) < handsBatch {
+			break
+		}
+	}
+	for id := range channels {
+		channelIDs = append(channelIDs, id)
+	}
+	return n, channelIDs, nil
+}
+
+// cancelWaiting cancels what waits on these channels, as part of the transaction that takes them out of use.
+func (s *Store) cancelWaiting(ctx context.Context, tx bun.Tx, channelIDs []int64, reason string) error {
+	return s.cancelPending(ctx, tx, reason, func(q *bun.UpdateQuery) *bun.UpdateQuery {
+		return q.Where("channel_id IN (?)", bun.List(channelIDs))
+	})
+}
+
+// cancelPending cancels the pending deliveries that where names. Those that somebody is sending are marked: they end
+// as cancelled unless the attempt succeeds.
+func (s *Store) cancelPending(ctx context.Context, tx bun.Tx, reason string, where func(*bun.UpdateQuery) *bun.UpdateQuery) error {
+	_, err := where(tx.NewUpdate().Model((*deliveryRow)(nil)).Set("cancel_reason = ?", reason)).
+		Where("status = ?", models.Pending).Where("NOT "+unleased, s.Now()).Exec(ctx)
+	if err != nil {
+		return err
+	}
+	return s.cancel(ctx, tx, "?", func(q *bun.UpdateQuery) *bun.UpdateQuery {
+		return where(q).Where("status = ?", models.Pending).Where(unleased, s.Now())
+	}, reason)
+}
+
+// cancel ends deliveries as cancelled, with the SQL expression reason in their error, and tells the subscribers.
+func (s *Store) cancel(ctx context.Context, tx bun.Tx, reason string, where func(*bun.UpdateQuery) *bun.UpdateQuery, args ...any) error {
+	at := s.Now()
+	var rows []*deliveryRow
+	_, err := where(tx.NewUpdate().Model(&rows).
+		Set("status = ?", models.Cancelled).Set("error = "+reason, args...).Set("completed_at = ?", at).
+		Set("next_attempt_at = NULL").Set("leased_by = NULL").Set("cancel_reason = NULL")).
+		Returning("*").Exec(ctx)
+	if err != nil {
+		return err
+	}
+	events := make([]eventRecord, len(rows))
+	for i, r := range rows {
+		events[i] = deliveryEvent(r.model(), 0, at)
+	}
+	return s.appendEvents(ctx, tx, at, events)
+}

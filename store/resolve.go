@@ -1,0 +1,87 @@
+package store
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+
+	"github.com/rustbucket/alerts/models"
+)
+
+// ResolveAlert marks an alert as resolved, and creates the deliveries that tell so. An alert that is resolved already stays
+// as it is. It gives the channels that have something new to be sent.
+func (s *Store) ResolveAlert(ctx context.Context, id int64) (*models.Alert, []int64, error) {
+	var alert *models.Alert
+	var told []int64
+	err := s.inTx(ctx, "resolve alert", func(tx bun.Tx) error {
+		at := s.Now()
+		res, err := tx.NewRaw("UPDATE alerts SET resolved_at = ? WHERE id = ? AND resolved_at IS NULL", at, id).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		alerts, err := alertsByID(ctx, tx, []int64{id})
+		if err != nil {
+			return err
+		}
+		if alert = alerts[id]; alert == nil {
+			return models.Missing("alert", id)
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		told, err = s.tellResolved(ctx, tx, []*models.Alert{alert})
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	s.signalAppended()
+	return alert, told, nil
+}
+
+// resolveKeys resolves the open alerts with these dedup keys, as part of a transaction. It gives the channels that have
+// something new to be sent.
+func (s *Store) resolveKeys(ctx context.Context, tx bun.Tx, keys []string) ([]int64, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	var ids []int64
+	err := tx.NewRaw("UPDATE alerts SET resolved_at = ? WHERE dedup_key IN (?) AND resolved_at IS NULL RETURNING id", s.Now(), bun.List(keys)).Scan(ctx, &ids)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	byID, err := alertsByID(ctx, tx, ids)
+	if err != nil {
+		return nil, err
+	}
+	alerts := make([]*models.Alert, 0, len(byID))
+	for _, a := range byID {
+		alerts = append(alerts, a)
+	}
+	return s.tellResolved(ctx, tx, alerts)
+}
+
+// tellResolved creates what has to be told about alerts that were resolved in this transaction: an event each, and a
+// delivery for every channel that was or will be told of the alert and wants to hear of its end. It waits behind the
+// alert's own delivery.
+func (s *Store) tellResolved(ctx context.Context, tx bun.Tx, alerts []*models.Alert) ([]int64, error) {
+	at := s.Now()
+	ids := make([]int64, len(alerts))
+	events := make([]eventRecord, len(alerts))
+	for i, a := range alerts {
+		ids[i] = a.ID
+		events[i] = alertEvent(models.AlertUpdated, a, at)
+	}
+	var channels []int64
+	err := tx.NewRaw(`
+		INSERT INTO deliveries (alert_id, channel_id, kind, status, attempts, series_start, series_began_at, next_attempt_at, created_at)
+		SELECT d.alert_id, d.channel_id, 'RESOLVED', 'PENDING', 0, 0, ?0, ?0, ?0
+		FROM deliveries AS d JOIN channels AS c ON c.id = d.channel_id
+		WHERE d.alert_id IN (?1) AND d.kind = 'ALERT' AND d.status IN ('PENDING', 'DELIVERED')
+		  AND c.notify_on_resolve AND c.is_active AND c.deleted_at IS NULL
+		ORDER BY d.id RETURNING channel_id`, at, bun.List(ids)).Scan(ctx, &channels)
+	if err != nil {
+		return nil, err
+	}
+	return channels, s.appendEvents(ctx, tx, at, events)
+}
