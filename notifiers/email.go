@@ -51,7 +51,7 @@ func NewEmail(s MailSettings) Notifier {
 	if s.From == "" {
 		s.From = s.User
 	}
-	e := &email{settings: s, helo: heloName(), now: time.Now, html: mailTemplate()}
+	e := &email{settings: s, helo: heloName(), now: time.Now, html: mailTemplates()}
 	from, err := mail.ParseAddress(s.From)
 	switch {
 	case s.Host == "":

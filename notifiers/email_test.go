@@ -39,13 +39,18 @@ func mailServer(t *testing.T, options testkit.MailOptions) (*testkit.MailServer,
 
 func sendMail(t *testing.T, s MailSettings, alert *models.Alert, recipients ...string) Outcome {
 	t.Helper()
+	return sendNotification(t, s, Notification{Key: "alert-123-channel-4", Alert: alert}, recipients...)
+}
+
+func sendNotification(t *testing.T, s MailSettings, n Notification, recipients ...string) Outcome {
+	t.Helper()
 	if len(recipients) == 0 {
 		recipients = []string{"oncall@example.com", "Security Team <security@example.com>"}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	o := NewEmail(s).Send(ctx, Notification{Key: "alert-123-channel-4", Alert: alert,
-		Config: &models.EmailConfig{Recipients: recipients}})
+	n.Config = &models.EmailConfig{Recipients: recipients}
+	o := NewEmail(s).Send(ctx, n)
 	if strings.Contains(o.Error+o.Response, mailPassword) {
 		t.Errorf("the password is in %+v", o)
 	}

@@ -24,6 +24,9 @@ type Notification struct {
 	Config models.ChannelConfig
 }
 
+// resolved reports whether it tells that its alert was resolved. A digest never does as a whole.
+func (n Notification) resolved() bool { return n.Digest == nil && n.Kind == models.TellResolved }
+
 // Notifier tells alerts to channels of one type.
 type Notifier interface {
 	// Send makes one attempt. The config in n is of the type that the notifier is registered for, and valid.

@@ -35,7 +35,7 @@ func (s *slack) Send(ctx context.Context, n Notification) Outcome {
 	}
 	// What it returns is left alone on purpose: its error holds the secret URL and not the body that says why. The exchange
 	// knows better; it is untouched when the library could not even make the request.
-	_ = slackapi.PostWebhookCustomHTTPContext(ctx, config.WebhookURL, &http.Client{Transport: exchange}, slackMessage(n.Alert))
+	_ = slackapi.PostWebhookCustomHTTPContext(ctx, config.WebhookURL, &http.Client{Transport: exchange}, slackMessage(n))
 	return exchange.outcome
 }
 
@@ -91,30 +91,45 @@ func judgeSlack(a answer) Outcome {
 	return byStatus(a)
 }
 
-// slackMessage shows an alert as the old registry did: a coloured attachment with one field for each fact.
-func slackMessage(a *models.Alert) *slackapi.WebhookMessage {
-	field := func(title, value string, limit int, short bool) slackapi.AttachmentField {
-		return slackapi.AttachmentField{Title: title, Value: slackText(value, limit), Short: short}
+func slackMessage(n Notification) *slackapi.WebhookMessage {
+	if n.Digest != nil {
+		return slackDigest(n.Digest)
 	}
-	title := headline(a)
+	return slackAlert(n)
+}
+
+// slackAlert shows an alert as the old registry did: a coloured attachment with one field for each fact.
+func slackAlert(n Notification) *slackapi.WebhookMessage {
+	a, color, at, what := n.Alert, slackColor(n.Alert.Severity), n.Alert.CreatedAt, n.Alert.Severity.String()
+	if n.resolved() {
+		color, what = "good", "RESOLVED ("+what+")"
+		if a.ResolvedAt != nil {
+			at = *a.ResolvedAt
+		}
+	}
+	title := headline(n)
 	return &slackapi.WebhookMessage{
 		// Seen in the phone's notification, where no attachment is.
-		Text: slackText(a.Severity.String()+": "+firstWords(a.Message, 120), slackShortMax),
+		Text: slackText(what+": "+firstWords(a.Message, 120), slackShortMax),
 		Attachments: []slackapi.Attachment{{
-			Color:    slackColor(a.Severity),
+			Color:    color,
 			Title:    slackText(title, slackTitleMax),
 			Fallback: slackText(title+": "+firstWords(a.Message, 120), slackShortMax),
 			Fields: []slackapi.AttachmentField{
-				field("Severity", a.Severity.String(), slackShortMax, true),
-				field("Rustbucket", rustbucketText(a.Rustbucket), 2*models.MaxName+10, true),
-				field("Message", a.Message, slackFieldMax, false),
-				field("Time", timeText(a.CreatedAt), slackShortMax, true),
-				field("Status", statusText(a), slackShortMax, true),
+				slackField("Severity", a.Severity.String(), slackShortMax, true),
+				slackField("Rustbucket", rustbucketText(a.Rustbucket), 2*models.MaxName+10, true),
+				slackField("Message", a.Message, slackFieldMax, false),
+				slackField("Time", timeText(a.CreatedAt), slackShortMax, true),
+				slackField("Status", statusText(n), slackShortMax, true),
 			},
 			Footer: "Rustbucket Alerts",
-			Ts:     json.Number(strconv.FormatInt(a.CreatedAt.Unix(), 10)),
+			Ts:     json.Number(strconv.FormatInt(at.Unix(), 10)),
 		}},
 	}
+}
+
+func slackField(title, value string, limit int, short bool) slackapi.AttachmentField {
+	return slackapi.AttachmentField{Title: title, Value: slackText(value, limit), Short: short}
 }
 
 func slackColor(s models.Severity) string {

@@ -25,11 +25,11 @@ type slackBody struct {
 	}
 }
 
-func sendSlack(t *testing.T, alert *models.Alert) (slackBody, received) {
+func sendSlack(t *testing.T, n Notification) (slackBody, received) {
 	t.Helper()
 	base, requests := receiver(t, "ok")
-	o := testSet(t)[models.Slack].Send(t.Context(), Notification{Key: "k", Alert: alert,
-		Config: &models.SlackConfig{WebhookURL: base + "/services/T000/B000/XXXX"}})
+	n.Key, n.Config = "k", &models.SlackConfig{WebhookURL: base + "/services/T000/B000/XXXX"}
+	o := testSet(t)[models.Slack].Send(t.Context(), n)
 	if o != (Outcome{Result: Delivered, StatusCode: 200, Response: "ok"}) {
 		t.Fatalf("outcome %+v", o)
 	}
@@ -42,7 +42,7 @@ func sendSlack(t *testing.T, alert *models.Alert) (slackBody, received) {
 }
 
 func TestSlack_Message(t *testing.T) {
-	body, r := sendSlack(t, testAlert())
+	body, r := sendSlack(t, Notification{Alert: testAlert()})
 	if r.header.Get("Content-Type") != "application/json" || r.header.Get("User-Agent") != "Rustbucket-Alerts/1.2.3" {
 		t.Errorf("headers %v", r.header)
 	}
@@ -70,7 +70,7 @@ func TestSlack_SeverityColors(t *testing.T) {
 		alert.Severity, alert.Rustbucket = severity, nil
 		now := time.Now()
 		alert.ResolvedAt = &now
-		body, _ := sendSlack(t, alert)
+		body, _ := sendSlack(t, Notification{Alert: alert})
 		if got := body.Attachments[0].Color; got != want {
 			t.Errorf("%v: %s, want %s", severity, got, want)
 		}
@@ -85,7 +85,7 @@ func TestSlack_EscapesAndCuts(t *testing.T) {
 	alert.Type = strings.Repeat("ü&", 127)
 	alert.Message = "<!channel> & <https://example.com|x> " + strings.Repeat("😀<", 4000)
 	alert.Rustbucket.Name = strings.Repeat("<", 255)
-	body, r := sendSlack(t, alert)
+	body, r := sendSlack(t, Notification{Alert: alert})
 	if len([]rune(r.body)) > 40_000 {
 		t.Errorf("%d characters in all", len([]rune(r.body)))
 	}

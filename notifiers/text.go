@@ -11,8 +11,12 @@ import (
 )
 
 // headline is how the old registry named an alert: "Rustbucket Alert: ERROR".
-func headline(a *models.Alert) string {
-	return "Rustbucket Alert: " + cutRunes(strings.ToUpper(oneLine(a.Type)), 60)
+func headline(n Notification) string {
+	name := cutRunes(strings.ToUpper(oneLine(n.Alert.Type)), 60)
+	if n.resolved() {
+		name = "RESOLVED: " + name
+	}
+	return "Rustbucket Alert: " + name
 }
 
 // firstWords gives the beginning of a text on one line, cut between two words where that leaves something.
@@ -45,9 +49,12 @@ func rustbucketText(r *models.Rustbucket) string {
 
 func timeText(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-func statusText(a *models.Alert) string {
-	if a.IsResolved() {
-		return "resolved at " + timeText(*a.ResolvedAt)
+func statusText(n Notification) string {
+	switch {
+	case n.Alert.IsResolved():
+		return "resolved at " + timeText(*n.Alert.ResolvedAt)
+	case n.resolved():
+		return "resolved"
 	}
 	return "open"
 }

@@ -40,7 +40,7 @@ type webhookRustbucket struct {
 func (w *webhook) Send(ctx context.Context, n Notification) Outcome {
 	config := n.Config.(*models.WebhookConfig)
 	secrets := func() redactor { return webhookSecrets(config) }
-	body, err := marshalWebhook(n.Alert)
+	body, err := webhookMessage(n)
 	if err != nil {
 		return Outcome{Result: Permanent, Error: "cannot write the alert as JSON: " + err.Error()}
 	}
@@ -61,25 +61,37 @@ func (w *webhook) Send(ctx context.Context, n Notification) Outcome {
 	})
 }
 
-// marshalWebhook writes the body. Unlike json.Marshal it leaves <, > and & as they are.
-func marshalWebhook(a *models.Alert) ([]byte, error) {
+func webhookMessage(n Notification) ([]byte, error) {
+	if n.Digest != nil {
+		return marshalDigest(n.Digest)
+	}
+	return marshalWebhook(n.Alert, n.Kind)
+}
+
+// marshalWebhook writes the body of one alert.
+func marshalWebhook(a *models.Alert, kind models.DeliveryKind) ([]byte, error) {
 	body := webhookBody{
 		AlertID:    a.ID,
 		AlertType:  a.Type,
 		Severity:   a.Severity.Lower(),
 		Message:    a.Message,
-		IsResolved: a.IsResolved(),
+		IsResolved: a.IsResolved() || kind == models.TellResolved,
 		// Nano leaves out what is zero: whole seconds are written without a fraction.
 		CreatedAt: a.CreatedAt.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano),
 	}
 	if a.Rustbucket != nil {
 		body.Rustbucket = &webhookRustbucket{ID: a.Rustbucket.ID, Name: a.Rustbucket.Name}
 	}
+	return encodeJSON(&body)
+}
+
+// encodeJSON is json.Marshal that leaves <, > and & as they are.
+func encodeJSON(v any) ([]byte, error) {
 	var buf bytes.Buffer
-	buf.Grow(256 + len(a.Message))
+	buf.Grow(512)
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(&body); err != nil {
+	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil

@@ -206,7 +206,7 @@ func BenchmarkWebhook_Prepare(b *testing.B) {
 	alert := testAlert()
 	b.ReportAllocs()
 	for b.Loop() {
-		body, err := marshalWebhook(alert)
+		body, err := marshalWebhook(alert, models.TellAlert)
 		if err != nil {
 			b.Fatal(err)
 		}
