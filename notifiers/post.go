@@ -9,10 +9,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rustbucket/alerts/models"
@@ -71,9 +73,10 @@ func (p *poster) post(ctx context.Context, req *http.Request, secrets func() red
 		req.SetBasicAuth(user.Username(), password)
 	}
 	// The transport without the client around it: nothing to follow redirects, and no url.Error with the URL in it.
-	resp, err := p.client.Transport.RoundTrip(req)
+	var reached progress
+	resp, err := p.client.Transport.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), reached.trace())))
 	if err != nil {
-		return failedOutcome(ctx, err, secrets)
+		return failedOutcome(ctx, reached.locate(err), secrets)
 	}
 	a := p.read(resp, secrets)
 	o := judge(a)
@@ -84,6 +87,30 @@ func (p *poster) post(ctx context.Context, req *http.Request, secrets func() red
 	o.Asked = o.Result == Retry && o.RetryAfter > 0 && a.status == http.StatusTooManyRequests
 	return o
 }
+
+// progress is how far an attempt got: the transport's error does not tell when a context ends it. The dial may go on
+// behind an attempt that has ended.
+type progress struct{ shaking, connected atomic.Bool }
+
+func (p *progress) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		TLSHandshakeStart: func() { p.shaking.Store(true) },
+		GotConn:           func(httptrace.GotConnInfo) { p.connected.Store(true) },
+	}
+}
+
+// locate puts the stage into the error of a context that ended before there was a connection. Others know it themselves.
+func (p *progress) locate(err error) error {
+	switch {
+	case p.connected.Load() || !errors.Is(err, context.DeadlineExceeded):
+		return err
+	case p.shaking.Load():
+		return &net.OpError{Op: opHandshake, Net: "tcp", Err: err}
+	}
+	return &net.OpError{Op: "dial", Net: "tcp", Err: err}
+}
+
+const opHandshake = "TLS handshake"
 
 // read takes the first models.MaxResponseBytes of the body, and a bit more to be able to use the connection again.
 func (p *poster) read(resp *http.Response, secrets func() redactor) answer {
@@ -171,6 +198,9 @@ func describe(ctx context.Context, err error) string {
 	case ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded):
 		if errors.As(err, &op) && op.Op == "dial" {
 			return "timed out: no connection within the time limit"
+		}
+		if op != nil && op.Op == opHandshake {
+			return "timed out: the TLS handshake did not end within the time limit"
 		}
 		return "timed out: no answer within the time limit"
 	case errors.As(err, &dns):
