@@ -1,16 +1,18 @@
 package notifiers
 
 import (
-	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
+	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -24,7 +26,7 @@ import (
 type kit struct {
 	name    string
 	channel models.ChannelType
-	config  func(base string) models.ChannelConfig // base is http://host:port
+	config  func(base string) models.ChannelConfig // base is http://host:port, or https
 	ok      string                                 // the body of a success
 	secrets []string                               // what config holds and no Outcome may
 	differs map[int]Result                         // statuses that this service means otherwise than the shared table
@@ -36,7 +38,7 @@ var kits = []kit{
 		config: func(base string) models.ChannelConfig {
 			secret := "whsec_c2lnbmluZy1zZWNyZXQtb2YtdGhlLWtpdA=="
 			return &models.WebhookConfig{
-				URL:           strings.Replace(base, "http://", "http://user-s3cret:pass-s3cret@", 1) + "/path-s3cret/deep?key=query-s3cret",
+				URL:           strings.Replace(base, "://", "://user-s3cret:pass-s3cret@", 1) + "/path-s3cret/deep?key=query-s3cret",
 				Headers:       map[string]string{"Authorization": "Bearer header-s3cret", "X-Api-Key": "a/key+s3cret"},
 				SigningSecret: &secret,
 			}
@@ -91,14 +93,43 @@ func testAlert() *models.Alert {
 	}
 }
 
-// send makes one attempt of the kit's notifier within the given time, and fails the test if it takes much longer or if
-// the Outcome breaks a promise.
+// messages are what a notifier has to tell, by name.
+func (k kit) messages() map[string]Notification {
+	m := map[string]Notification{
+		"alert":    {Key: "alert-123-delivery-4", Kind: models.TellAlert, Alert: testAlert()},
+		"resolved": {Key: "alert-123-delivery-5", Kind: models.TellResolved, Alert: resolvedAlert()},
+	}
+	if k.channel.Digests() {
+		m["digest"] = Notification{Key: "digest-6", Digest: testDigest()}
+		m["largest digest"] = Notification{Key: "digest-7", Digest: largestDigest("😀")}
+	}
+	return m
+}
+
+// forEachMessage is for what must hold whatever is told.
+func forEachMessage(t *testing.T, f func(t *testing.T, k kit, n Notification)) {
+	forEachKit(t, func(t *testing.T, k kit) {
+		for name, n := range k.messages() {
+			t.Run(name, func(t *testing.T) { f(t, k, n) })
+		}
+	})
+}
+
+// send makes one attempt to tell an alert.
 func (k kit) send(t *testing.T, base string, limit time.Duration) Outcome {
+	t.Helper()
+	return k.tell(t, k.messages()["alert"], base, limit)
+}
+
+// tell makes one attempt of the kit's notifier within the given time, and fails the test if it takes much longer or if
+// the Outcome breaks a promise.
+func (k kit) tell(t *testing.T, n Notification, base string, limit time.Duration) Outcome {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
+	n.Config = k.config(base)
 	start := time.Now()
-	o := testSet(t)[k.channel].Send(ctx, Notification{Key: "alert-123-channel-4", Alert: testAlert(), Config: k.config(base)})
+	o := testSet(t)[k.channel].Send(ctx, n)
 	if took := time.Since(start); took > limit+2*time.Second {
 		t.Errorf("Send took %v with a limit of %v", took, limit)
 	}
@@ -115,6 +146,12 @@ func (k kit) check(t *testing.T, o Outcome) {
 	if o.RetryAfter != 0 && o.Result != Retry {
 		t.Errorf("result %d asks to wait %v", o.Result, o.RetryAfter)
 	}
+	if want := o.Result == Retry && o.StatusCode == http.StatusTooManyRequests && o.RetryAfter > 0; o.Asked != want {
+		t.Errorf("result %d, status %d, retry after %v: asked is %v", o.Result, o.StatusCode, o.RetryAfter, o.Asked)
+	}
+	if text := logged.take(); text != "" {
+		t.Errorf("was logged: %s", text)
+	}
 	if len(o.Response) > models.MaxResponseBytes {
 		t.Errorf("%d bytes of response were kept", len(o.Response))
 	}
@@ -130,326 +167,62 @@ func (k kit) check(t *testing.T, o Outcome) {
 	}
 }
 
+// logged is what was written to the process's log while the tests ran. A notifier logs nothing: a line of its own could
+// hold a secret.
+var logged capture
+
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))) // package log's, too
+	code := m.Run()
+	if text := logged.take(); text != "" {
+		fmt.Fprintln(os.Stderr, "was logged:", text)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+type capture struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (c *capture) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.text.Write(p)
+}
+
+// take gives what was written since the last call.
+func (c *capture) take() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer c.text.Reset()
+	return c.text.String()
+}
+
 func serve(t testing.TB, h http.HandlerFunc) string {
 	t.Helper()
-	s := httptest.NewServer(h)
+	return start(t, h, nil)
+}
+
+// serveTLS serves over TLS with this certificate.
+func serveTLS(t testing.TB, certificate tls.Certificate, h http.HandlerFunc) string {
+	t.Helper()
+	return start(t, h, &certificate)
+}
+
+func start(t testing.TB, h http.Handler, certificate *tls.Certificate) string {
+	s := httptest.NewUnstartedServer(h)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0) // the log is watched, and this is the other side's
+	if certificate != nil {
+		s.TLS = &tls.Config{Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12}
+		s.StartTLS()
+	} else {
+		s.Start()
+	}
 	t.Cleanup(func() {
 		s.CloseClientConnections()
 		s.Close()
 	})
 	return s.URL
-}
-
-func TestConformance_EveryStatus(t *testing.T) {
-	shared := func(status int) Result {
-		switch {
-		case status < 300:
-			return Delivered
-		case status == 408, status == 425, status == 429, status >= 500:
-			return Retry
-		case status == 410:
-			return ChannelBroken
-		}
-		return Permanent
-	}
-	statuses := []int{200, 201, 202, 204, 300, 301, 302, 303, 304, 307, 308}
-	for s := 400; s <= 431; s++ {
-		statuses = append(statuses, s)
-	}
-	statuses = append(statuses, 451, 500, 501, 502, 503, 504, 507, 511, 520, 599)
-	forEachKit(t, func(t *testing.T, k kit) {
-		var status atomic.Int64
-		base := serve(t, func(w http.ResponseWriter, r *http.Request) {
-			s := int(status.Load())
-			w.Header().Set("Retry-After", "7")
-			w.WriteHeader(s)
-			if s == 200 {
-				_, _ = io.WriteString(w, k.ok)
-			} else if s >= 400 {
-				_, _ = io.WriteString(w, "no")
-			}
-		})
-		for _, s := range statuses {
-			status.Store(int64(s))
-			want, ok := k.differs[s]
-			if !ok {
-				want = shared(s)
-			}
-			o := k.send(t, base, 10*time.Second)
-			if o.Result != want || o.StatusCode != s {
-				t.Errorf("status %d: result %d, status %d, %q; want result %d", s, o.Result, o.StatusCode, o.Error, want)
-			}
-			if want == Retry && o.RetryAfter != 7*time.Second {
-				t.Errorf("status %d: retry after %v, want 7s", s, o.RetryAfter)
-			}
-		}
-	})
-}
-
-func TestConformance_RetryAfter(t *testing.T) {
-	for _, c := range []struct {
-		value    string
-		min, max time.Duration
-	}{
-		{"", 0, 0},
-		{"120", 120 * time.Second, 120 * time.Second},
-		{" 3 ", 3 * time.Second, 3 * time.Second},
-		{"0.75", 750 * time.Millisecond, 750 * time.Millisecond},
-		{"-5", 0, 0},
-		{"soon", 0, 0},
-		{"NaN", 0, 0},
-		{"1.2.3", 0, 0},
-		{"99999999999999999999999", maxRetryAfter, maxRetryAfter},
-		{time.Now().Add(90 * time.Second).UTC().Format(http.TimeFormat), 80 * time.Second, 90 * time.Second},
-		{time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat), 0, 0},
-	} {
-		t.Run(c.value, func(t *testing.T) {
-			forEachKit(t, func(t *testing.T, k kit) {
-				base := serve(t, func(w http.ResponseWriter, r *http.Request) {
-					w.Header().Set("Retry-After", c.value)
-					w.WriteHeader(http.StatusTooManyRequests)
-				})
-				if o := k.send(t, base, 10*time.Second); o.Result != Retry || o.RetryAfter < c.min || o.RetryAfter > c.max {
-					t.Errorf("result %d after %v, want %v to %v", o.Result, o.RetryAfter, c.min, c.max)
-				}
-			})
-		})
-	}
-}
-
-func TestConformance_NoAnswer(t *testing.T) {
-	// Each of these reads the request and then does something to the bare connection.
-	stages := map[string]func(net.Conn){
-		"silent":        func(net.Conn) {},
-		"half headers":  func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Le") },
-		"closed":        func(c net.Conn) { _ = c.Close() },
-		"closed midway": func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200"); _ = c.Close() },
-		"not HTTP": func(c net.Conn) {
-			_, _ = io.WriteString(c, "SSH-2.0-x /path-s3cret tokens3cret\r\n\r\n")
-			_ = c.Close()
-		},
-		"endless headers": func(c net.Conn) { endless(c, "HTTP/1.1 200 OK\r\n", "X-Filler: "+strings.Repeat("x", 1000)+"\r\n") },
-	}
-	for name, stage := range stages {
-		t.Run(name, func(t *testing.T) {
-			forEachKit(t, func(t *testing.T, k kit) {
-				if o := k.send(t, rawServer(t, stage), 300*time.Millisecond); o.Result != Retry || o.StatusCode != 0 {
-					t.Errorf("result %d, status %d, %q; want a retry", o.Result, o.StatusCode, o.Error)
-				}
-			})
-		})
-	}
-	t.Run("nobody listens", func(t *testing.T) {
-		forEachKit(t, func(t *testing.T, k kit) {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			l.Close()
-			if o := k.send(t, "http://"+l.Addr().String(), time.Second); o.Result != Retry {
-				t.Errorf("result %d, %q; want a retry", o.Result, o.Error)
-			}
-		})
-	})
-	t.Run("no such host", func(t *testing.T) {
-		forEachKit(t, func(t *testing.T, k kit) {
-			if o := k.send(t, "http://nowhere.invalid", 5*time.Second); o.Result != Retry {
-				t.Errorf("result %d, %q; want a retry", o.Result, o.Error)
-			}
-		})
-	})
-	t.Run("cancelled", func(t *testing.T) {
-		forEachKit(t, func(t *testing.T, k kit) {
-			ctx, cancel := context.WithCancel(t.Context())
-			base := rawServer(t, func(net.Conn) { cancel() })
-			o := testSet(t)[k.channel].Send(ctx, Notification{Key: "k", Alert: testAlert(), Config: k.config(base)})
-			k.check(t, o)
-			if o.Result != Retry {
-				t.Errorf("result %d, %q; want a retry", o.Result, o.Error)
-			}
-		})
-	})
-}
-
-// A status is an answer, whatever becomes of the body; Slack alone needs the body to know.
-func TestConformance_BodyNeverEnds(t *testing.T) {
-	bodies := map[string]func(net.Conn){
-		"a byte now and then": func(c net.Conn) {
-			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-			tick := time.NewTicker(20 * time.Millisecond)
-			defer tick.Stop()
-			for range tick.C {
-				if _, err := io.WriteString(c, "1\r\nx\r\n"); err != nil {
-					return
-				}
-			}
-		},
-		"half of it": func(c net.Conn) {
-			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
-			_ = c.Close()
-		},
-		"half of it, then silence": func(c net.Conn) {
-			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
-		},
-	}
-	for name, body := range bodies {
-		t.Run(name, func(t *testing.T) {
-			forEachKit(t, func(t *testing.T, k kit) {
-				want := Delivered
-				if k.channel == models.Slack {
-					want = Retry
-				}
-				if o := k.send(t, rawServer(t, body), 300*time.Millisecond); o.Result != want || o.StatusCode != 200 {
-					t.Errorf("result %d, status %d, %q; want result %d", o.Result, o.StatusCode, o.Error, want)
-				}
-			})
-		})
-	}
-}
-
-func TestConformance_HugeAnswerIsBounded(t *testing.T) {
-	forEachKit(t, func(t *testing.T, k kit) {
-		var written atomic.Int64
-		finished := make(chan struct{})
-		base := serve(t, func(w http.ResponseWriter, r *http.Request) {
-			defer close(finished)
-			w.WriteHeader(http.StatusInternalServerError)
-			block := bytes.Repeat([]byte("\xff€x\x00"), 10_000)
-			for written.Load() < 50<<20 {
-				n, err := w.Write(block)
-				written.Add(int64(n))
-				if err != nil {
-					return
-				}
-			}
-		})
-		o := k.send(t, base, 10*time.Second)
-		<-finished
-		if o.Result != Retry || len(o.Response) < models.MaxResponseBytes-4 {
-			t.Errorf("result %d, %d bytes kept", o.Result, len(o.Response))
-		}
-		if n := written.Load(); n >= 50<<20 {
-			t.Errorf("all %d bytes were taken", n)
-		}
-	})
-}
-
-func TestConformance_RedirectsAreNotFollowed(t *testing.T) {
-	forEachKit(t, func(t *testing.T, k kit) {
-		var second atomic.Int64
-		target := serve(t, func(http.ResponseWriter, *http.Request) { second.Add(1) })
-		for _, location := range []string{target + "/x", "://bad path-s3cret tokens3cret"} {
-			for _, status := range []int{301, 302, 303, 307, 308} {
-				base := serve(t, func(w http.ResponseWriter, r *http.Request) {
-					w.Header().Set("Location", location)
-					w.WriteHeader(status)
-				})
-				if o := k.send(t, base, 10*time.Second); o.Result != Permanent || o.StatusCode != status {
-					t.Errorf("%d to %s: result %d, status %d, %q", status, location, o.Result, o.StatusCode, o.Error)
-				}
-			}
-		}
-		if second.Load() != 0 {
-			t.Error("a redirect was followed")
-		}
-	})
-}
-
-func TestConformance_EchoedSecretsAreRedacted(t *testing.T) {
-	forEachKit(t, func(t *testing.T, k kit) {
-		for _, status := range []int{200, 400, 500} {
-			for _, filler := range []int{0, 3000, 3900, 4000, 4050, 4080, 4090, 4094, 4096} {
-				base := serve(t, func(w http.ResponseWriter, r *http.Request) {
-					w.WriteHeader(status)
-					_, _ = io.WriteString(w, strings.Repeat(".", filler))
-					fmt.Fprintf(w, "you sent %s with %q;", r.RequestURI, r.Header)
-					for _, secret := range k.secrets {
-						fmt.Fprintf(w, " %s", secret)
-					}
-				})
-				o := k.send(t, base, 10*time.Second)
-				if filler == 0 && !strings.Contains(o.Response, models.Mask) {
-					t.Errorf("nothing was masked in %q", o.Response)
-				}
-				// Neither may the beginning of one stand where the text was cut off.
-				for _, secret := range k.secrets {
-					if half := secret[:len(secret)*2/3]; strings.HasSuffix(o.Response, half) {
-						t.Errorf("filler %d: response ends in %q, part of a secret", filler, half)
-					}
-				}
-			}
-		}
-	})
-}
-
-func TestConformance_ConnectionsAreUsedAgain(t *testing.T) {
-	forEachKit(t, func(t *testing.T, k kit) {
-		var connections atomic.Int64
-		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			_, _ = io.WriteString(w, k.ok)
-		}))
-		s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-			if state == http.StateNew {
-				connections.Add(1)
-			}
-		}
-		s.Start()
-		defer s.Close()
-		notifier := testSet(t)[k.channel]
-		for range 20 {
-			o := notifier.Send(t.Context(), Notification{Key: "k", Alert: testAlert(), Config: k.config(s.URL)})
-			if o.Result != Delivered {
-				t.Fatalf("result %d, %q", o.Result, o.Error)
-			}
-		}
-		if n := connections.Load(); n != 1 {
-			t.Errorf("20 messages took %d connections", n)
-		}
-	})
-}
-
-// rawServer reads one request's headers on each connection and then leaves it to f; what f leaves open stays open until
-// the test ends.
-func rawServer(t *testing.T, f func(net.Conn)) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	t.Cleanup(func() {
-		close(ended)
-		l.Close()
-	})
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				go func() { <-ended; c.Close() }()
-				buf, all := make([]byte, 4096), ""
-				for !strings.Contains(all, "\r\n\r\n") {
-					n, err := c.Read(buf)
-					if err != nil {
-						return
-					}
-					all += string(buf[:n])
-				}
-				f(c)
-				<-ended
-			}()
-		}
-	}()
-	return "http://" + l.Addr().String()
-}
-
-// endless writes until the other side has had enough.
-func endless(c net.Conn, first, more string) {
-	_, err := io.WriteString(c, first)
-	for err == nil {
-		_, err = io.WriteString(c, more)
-	}
 }

@@ -1,0 +1,244 @@
+package notifiers
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestConformance_NoAnswer(t *testing.T) {
+	// Each of these reads the request and then does something to the bare connection.
+	stages := map[string]func(net.Conn){
+		"closed":        func(c net.Conn) { _ = c.Close() },
+		"closed midway": func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200"); _ = c.Close() },
+		"not HTTP": func(c net.Conn) {
+			_, _ = io.WriteString(c, "SSH-2.0-x /path-s3cret tokens3cret\r\n\r\n")
+			_ = c.Close()
+		},
+		"endless headers": func(c net.Conn) { endless(c, "HTTP/1.1 200 OK\r\n", "X-Filler: "+strings.Repeat("x", 1000)+"\r\n") },
+	}
+	for name, stage := range stages {
+		t.Run(name, func(t *testing.T) {
+			forEachKit(t, func(t *testing.T, k kit) {
+				if o := k.send(t, rawServer(t, stage), 300*time.Millisecond); o.Result != Retry || o.StatusCode != 0 {
+					t.Errorf("result %d, status %d, %q; want a retry", o.Result, o.StatusCode, o.Error)
+				}
+			})
+		})
+	}
+	t.Run("nobody listens", func(t *testing.T) {
+		forEachKit(t, func(t *testing.T, k kit) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.Close()
+			if o := k.send(t, "http://"+l.Addr().String(), time.Second); o.Result != Retry {
+				t.Errorf("result %d, %q; want a retry", o.Result, o.Error)
+			}
+		})
+	})
+	t.Run("no such host", func(t *testing.T) {
+		forEachKit(t, func(t *testing.T, k kit) {
+			if o := k.send(t, "http://nowhere.invalid", 5*time.Second); o.Result != Retry {
+				t.Errorf("result %d, %q; want a retry", o.Result, o.Error)
+			}
+		})
+	})
+	t.Run("cancelled", func(t *testing.T) {
+		forEachKit(t, func(t *testing.T, k kit) {
+			ctx, cancel := context.WithCancel(t.Context())
+			base := rawServer(t, func(net.Conn) { cancel() })
+			o := testSet(t)[k.channel].Send(ctx, Notification{Key: "k", Alert: testAlert(), Config: k.config(base)})
+			k.check(t, o)
+			if o.Result != Retry {
+				t.Errorf("result %d, %q; want a retry", o.Result, o.Error)
+			}
+		})
+	})
+}
+
+// Each of these is silent from one moment on; the attempt ends with its context, and says so.
+func TestConformance_TimesOutAtEveryStage(t *testing.T) {
+	https := func(base string) string { return strings.Replace(base, "http://", "https://", 1) }
+	for name, c := range map[string]struct {
+		base func(t *testing.T) string
+		says string
+	}{
+		"connection":    {fullBacklog, "timed out: no connection within the time limit"},
+		"TLS handshake": {func(t *testing.T) string { return https(rawServer(t, func(net.Conn) {})) }, "timed out: the TLS handshake did not end within the time limit"},
+		"request body":  {func(t *testing.T) string { return rawServer(t, func(net.Conn) {}) }, "timed out: no answer within the time limit"},
+		"headers": {func(t *testing.T) string {
+			return rawServer(t, func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Le") })
+		}, "timed out: no answer within the time limit"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			forEachKit(t, func(t *testing.T, k kit) {
+				n := k.messages()["alert"]
+				if large, ok := k.messages()["largest digest"]; ok {
+					n = large // more than the other side's buffers take
+				}
+				if o := k.tell(t, n, c.base(t), 200*time.Millisecond); o.Result != Retry || o.Error != c.says {
+					t.Errorf("result %d, %q; want %q", o.Result, o.Error, c.says)
+				}
+			})
+		})
+	}
+}
+
+// A certificate is renewed, mostly within a day: that is worth a retry. Nothing is sent before.
+func TestConformance_BrokenTLS(t *testing.T) {
+	now := time.Now()
+	for name, c := range map[string]struct {
+		template x509.Certificate
+		says     string
+	}{
+		"unknown authority": {x509.Certificate{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}},
+			"unknown authority"},
+		"expired": {x509.Certificate{NotBefore: now.Add(-2 * time.Hour), NotAfter: now.Add(-time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}},
+			"has expired"},
+		"of another host": {x509.Certificate{NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), DNSNames: []string{"other.example.com"}},
+			"127.0.0.1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			certificate := selfSigned(t, c.template)
+			forEachMessage(t, func(t *testing.T, k kit, n Notification) {
+				var requests atomic.Int64
+				base := serveTLS(t, certificate, func(http.ResponseWriter, *http.Request) { requests.Add(1) })
+				o := k.tell(t, n, base, 10*time.Second)
+				if o.Result != Retry || o.StatusCode != 0 || !strings.Contains(o.Error, "certificate is not trusted") || !strings.Contains(o.Error, c.says) {
+					t.Errorf("result %d, status %d, %q", o.Result, o.StatusCode, o.Error)
+				}
+				if requests.Load() != 0 {
+					t.Error("something was sent")
+				}
+			})
+		})
+	}
+	t.Run("none at all", func(t *testing.T) {
+		forEachKit(t, func(t *testing.T, k kit) {
+			base := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("something was sent") })
+			if o := k.send(t, strings.Replace(base, "http://", "https://", 1), 10*time.Second); o.Result != Retry {
+				t.Errorf("result %d, %q", o.Result, o.Error)
+			}
+		})
+	})
+}
+
+func selfSigned(t *testing.T, template x509.Certificate) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template.SerialNumber = big.NewInt(1)
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+func TestConformance_ConnectionsAreUsedAgain(t *testing.T) {
+	forEachKit(t, func(t *testing.T, k kit) {
+		var connections atomic.Int64
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, k.ok)
+		}))
+		s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+			if state == http.StateNew {
+				connections.Add(1)
+			}
+		}
+		s.Start()
+		defer s.Close()
+		notifier := testSet(t)[k.channel]
+		for range 20 {
+			o := notifier.Send(t.Context(), Notification{Key: "k", Alert: testAlert(), Config: k.config(s.URL)})
+			if o.Result != Delivered {
+				t.Fatalf("result %d, %q", o.Result, o.Error)
+			}
+		}
+		if n := connections.Load(); n != 1 {
+			t.Errorf("20 messages took %d connections", n)
+		}
+	})
+}
+
+// fullBacklog is a listener that takes no further connection: who dials waits.
+func fullBacklog(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	shrinkBacklog(t, l.(*net.TCPListener))
+	for range 100 {
+		c, err := net.DialTimeout("tcp", l.Addr().String(), 50*time.Millisecond)
+		if err != nil {
+			return "http://" + l.Addr().String()
+		}
+		t.Cleanup(func() { c.Close() })
+	}
+	t.Fatal("the backlog is never full")
+	return ""
+}
+
+// rawServer reads one request's headers on each connection and then leaves it to f; what f leaves open stays open until
+// the test ends.
+func rawServer(t *testing.T, f func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	t.Cleanup(func() {
+		close(ended)
+		l.Close()
+	})
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				go func() { <-ended; c.Close() }()
+				buf, all := make([]byte, 4096), ""
+				for !strings.Contains(all, "\r\n\r\n") {
+					n, err := c.Read(buf)
+					if err != nil {
+						return
+					}
+					all += string(buf[:n])
+				}
+				f(c)
+				<-ended
+			}()
+		}
+	}()
+	return "http://" + l.Addr().String()
+}
+
+// endless writes until the other side has had enough.
+func endless(c net.Conn, first, more string) {
+	_, err := io.WriteString(c, first)
+	for err == nil {
+		_, err = io.WriteString(c, more)
+	}
+}

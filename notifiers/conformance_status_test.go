@@ -1,0 +1,135 @@
+package notifiers
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestConformance_EveryStatus(t *testing.T) {
+	shared := func(status int) Result {
+		switch {
+		case status < 300:
+			return Delivered
+		case status == 408, status == 425, status == 429, status >= 500:
+			return Retry
+		case status == 410:
+			return ChannelBroken
+		}
+		return Permanent
+	}
+	statuses := []int{200, 201, 202, 204, 300, 301, 302, 303, 304, 307, 308}
+	for s := 400; s <= 431; s++ {
+		statuses = append(statuses, s)
+	}
+	statuses = append(statuses, 451, 500, 501, 502, 503, 504, 507, 511, 520, 599)
+	forEachMessage(t, func(t *testing.T, k kit, n Notification) {
+		var status atomic.Int64
+		base := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			s := int(status.Load())
+			w.Header().Set("Retry-After", "7")
+			w.WriteHeader(s)
+			if s == 200 {
+				_, _ = io.WriteString(w, k.ok)
+			} else if s >= 400 {
+				_, _ = io.WriteString(w, "no")
+			}
+		})
+		for _, s := range statuses {
+			status.Store(int64(s))
+			want, ok := k.differs[s]
+			if !ok {
+				want = shared(s)
+			}
+			o := k.tell(t, n, base, 10*time.Second)
+			if o.Result != want || o.StatusCode != s {
+				t.Errorf("status %d: result %d, status %d, %q; want result %d", s, o.Result, o.StatusCode, o.Error, want)
+			}
+			if want == Retry && o.RetryAfter != 7*time.Second {
+				t.Errorf("status %d: retry after %v, want 7s", s, o.RetryAfter)
+			}
+		}
+	})
+}
+
+func TestConformance_RetryAfter(t *testing.T) {
+	for _, c := range []struct {
+		value    string
+		min, max time.Duration
+	}{
+		{"", 0, 0},
+		{"120", 120 * time.Second, 120 * time.Second},
+		{" 3 ", 3 * time.Second, 3 * time.Second},
+		{"0.75", 750 * time.Millisecond, 750 * time.Millisecond},
+		{"-5", 0, 0},
+		{"soon", 0, 0},
+		{"NaN", 0, 0},
+		{"1.2.3", 0, 0},
+		{"99999999999999999999999", maxRetryAfter, maxRetryAfter},
+		{time.Now().Add(90 * time.Second).UTC().Format(http.TimeFormat), 80 * time.Second, 90 * time.Second},
+		{time.Now().Add(90 * time.Second).UTC().Format(time.RFC850), 80 * time.Second, 90 * time.Second},
+		{time.Now().Add(90 * time.Second).UTC().Format(time.ANSIC), 80 * time.Second, 90 * time.Second},
+		{time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat), 0, 0},
+	} {
+		t.Run(c.value, func(t *testing.T) {
+			forEachKit(t, func(t *testing.T, k kit) {
+				for _, status := range []int{429, 503, 500, 408} {
+					base := serve(t, func(w http.ResponseWriter, r *http.Request) {
+						w.Header().Set("Retry-After", c.value)
+						w.WriteHeader(status)
+					})
+					o := k.send(t, base, 10*time.Second)
+					if o.Result != Retry || o.RetryAfter < c.min || o.RetryAfter > c.max {
+						t.Errorf("%d: result %d after %v, want %v to %v", status, o.Result, o.RetryAfter, c.min, c.max)
+					}
+					// Only this is a wish; the others are failures that say how long they may last.
+					if want := status == 429 && c.max > 0; o.Asked != want {
+						t.Errorf("%d: asked is %v, want %v", status, o.Asked, want)
+					}
+				}
+			})
+		})
+	}
+}
+
+// The wish counts although the rest of the answer never comes.
+func TestConformance_RetryAfterWithHalfAnAnswer(t *testing.T) {
+	forEachMessage(t, func(t *testing.T, k kit, n Notification) {
+		base := rawServer(t, func(c net.Conn) {
+			_, _ = io.WriteString(c, "HTTP/1.1 429 Slow down\r\nRetry-After: 2.5\r\nContent-Length: 100\r\n\r\nhalf")
+			_ = c.Close()
+		})
+		if o := k.tell(t, n, base, 5*time.Second); !o.Asked || o.RetryAfter != 2500*time.Millisecond {
+			t.Errorf("outcome %+v", o)
+		}
+	})
+}
+
+func TestConformance_RedirectsAreNotFollowed(t *testing.T) {
+	forEachMessage(t, func(t *testing.T, k kit, n Notification) {
+		var second atomic.Int64
+		target := serve(t, func(http.ResponseWriter, *http.Request) { second.Add(1) })
+		for _, status := range []int{301, 302, 303, 307, 308} {
+			for _, location := range []string{target + "/x", "://bad path-s3cret tokens3cret", "", "?again"} {
+				var first atomic.Int64
+				base := serve(t, func(w http.ResponseWriter, r *http.Request) {
+					first.Add(1)
+					w.Header().Set("Location", location) // the last two come back here: a loop
+					w.WriteHeader(status)
+				})
+				if o := k.tell(t, n, base, 10*time.Second); o.Result != Permanent || o.StatusCode != status {
+					t.Errorf("%d to %q: result %d, status %d, %q", status, location, o.Result, o.StatusCode, o.Error)
+				}
+				if got := first.Load(); got != 1 {
+					t.Errorf("%d to %q: %d requests", status, location, got)
+				}
+			}
+		}
+		if second.Load() != 0 {
+			t.Error("a redirect was followed")
+		}
+	})
+}
