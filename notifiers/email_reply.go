@@ -13,7 +13,7 @@ type refusal struct {
 	text      string // the reply as it came, without secrets
 }
 
-// judgeReply says what a reply other than success means, given the command that it answers.
+// judgeReply says what a reply other than success means, given the command that it answers; "" is the greeting.
 func judgeReply(reply *textproto.Error, stage string) Result {
 	switch {
 	case reply.Code == 530, reply.Code == 534, reply.Code == 535:
@@ -24,10 +24,16 @@ func judgeReply(reply *textproto.Error, stage string) Result {
 		return Retry // RFC 5321, 4.5.3.1.10: too many recipients, said the old way
 	case reply.Code == 550 && strings.HasPrefix(strings.TrimSpace(reply.Msg), "5.4.5"):
 		return Retry // Gmail's daily quota: clears in hours
-	case reply.Code/100 == 5:
-		return Permanent
+	case reply.Code/100 != 5:
+		return Retry // not a reply that belongs here: the session is out of step
 	}
-	return Retry // not a reply that belongs here: the session is out of step
+	switch stage {
+	case "", "EHLO", "HELO", "STARTTLS":
+		return Retry // about the server or this machine's address, not about this message; Postfix waits here, too
+	case "AUTH", "QUIT": // the library says goodbye when a login fails
+		return ChannelBroken
+	}
+	return Permanent
 }
 
 // allRefused is the Outcome when no recipient was taken, and so nothing was sent: as long as one of them may be taken

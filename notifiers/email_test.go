@@ -1,8 +1,10 @@
 package notifiers
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -365,24 +367,27 @@ func TestEmail_RefusedRecipientsDoNotStopTheOthers(t *testing.T) {
 func TestEmail_ServerThatHangsOrDrops(t *testing.T) {
 	for _, encryption := range []testkit.MailEncryption{testkit.StartTLS, testkit.ImplicitTLS} {
 		for _, stage := range []testkit.Stage{testkit.AtGreeting, testkit.AtHello, testkit.AtAuth, testkit.AtMail, testkit.AtRcpt, testkit.AtData} {
-			server, settings := mailServer(t, testkit.MailOptions{Encryption: encryption})
-			server.Hang(stage)
-			// Long enough to get to the stage on a busy machine.
-			settings.Timeout = 400 * time.Millisecond
-			start := time.Now()
-			o := sendMail(t, settings, testAlert())
-			if took := time.Since(start); o.Result != Retry || !strings.Contains(o.Error, "timed out") || took > 5*time.Second {
-				t.Errorf("hanging at %s: %+v after %v", stage, o, took)
-			}
-			server.Hang("")
-			server.Drop(stage)
-			settings.Timeout = 0
-			if o := sendMail(t, settings, testAlert()); o.Result != Retry {
-				t.Errorf("dropping at %s: %+v", stage, o)
-			}
-			if len(server.Mails()) != 0 {
-				t.Errorf("a mail was taken at %s", stage)
-			}
+			t.Run(fmt.Sprint(encryption, stage), func(t *testing.T) {
+				t.Parallel() // each waits for its time limit
+				server, settings := mailServer(t, testkit.MailOptions{Encryption: encryption})
+				server.Hang(stage)
+				// Long enough to get to the stage on a busy machine.
+				settings.Timeout = 400 * time.Millisecond
+				start := time.Now()
+				o := sendMail(t, settings, testAlert())
+				if took := time.Since(start); o.Result != Retry || !strings.Contains(o.Error, "timed out") || took > 5*time.Second {
+					t.Errorf("hanging: %+v after %v", o, took)
+				}
+				server.Hang("")
+				server.Drop(stage)
+				settings.Timeout = 0
+				if o := sendMail(t, settings, testAlert()); o.Result != Retry {
+					t.Errorf("dropping: %+v", o)
+				}
+				if len(server.Mails()) != 0 {
+					t.Error("a mail was taken")
+				}
+			})
 		}
 	}
 }
@@ -446,7 +451,11 @@ func TestEmail_NotSetUp(t *testing.T) {
 	}
 }
 
-// scriptedMail says these lines on each connection, each but the first after one line of the client, and then nothing.
+// hangUp in a script closes the connection, without waiting for the client.
+const hangUp = "hang up"
+
+// scriptedMail says these lines on each connection, each but the first after one line of the client (after a 354: after the
+// whole message), and then nothing.
 func scriptedMail(t *testing.T, lines ...string) (port int) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -462,12 +471,22 @@ func scriptedMail(t *testing.T, lines ...string) (port int) {
 			}
 			go func() {
 				defer c.Close()
-				buf := make([]byte, 4096)
+				client, end := bufio.NewReader(c), "\n"
 				for i, line := range lines {
+					if line == hangUp {
+						return
+					}
 					if i > 0 {
-						if _, err := c.Read(buf); err != nil {
-							return
+						for said := ""; !strings.HasSuffix(said, end); {
+							more, err := client.ReadString('\n')
+							if err != nil {
+								return
+							}
+							said += more
 						}
+					}
+					if end = "\n"; strings.HasPrefix(line, "354") {
+						end = "\r\n.\r\n"
 					}
 					if _, err := io.WriteString(c, line); err != nil {
 						return

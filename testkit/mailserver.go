@@ -141,7 +141,7 @@ func (m *MailServer) Refuse(recipient string, code int, enhanced [3]int, text st
 	m.refusals[strings.ToLower(recipient)] = &smtp.SMTPError{Code: code, EnhancedCode: enhanced, Message: text}
 }
 
-// Reply answers at AtAuth, AtMail, AtRcpt or AtData with this instead of going on.
+// Reply answers at this stage with this instead of going on; at AtGreeting only where the greeting is in clear.
 func (m *MailServer) Reply(at Stage, code int, enhanced [3]int, text string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -402,6 +402,10 @@ func (c *tappedConn) Write(p []byte) (int, error) {
 	var err error
 	c.greet.Do(func() {
 		if err = c.server.misbehave(AtGreeting, c); err != nil {
+			var reply *smtp.SMTPError
+			if errors.As(err, &reply) {
+				_, _ = fmt.Fprintf(c.Conn, "%d %s\r\n", reply.Code, reply.Message)
+			}
 			_ = c.Close()
 			err = errors.New("told not to greet")
 		}
