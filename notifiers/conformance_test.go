@@ -118,7 +118,7 @@ func forEachMessage(t *testing.T, f func(t *testing.T, k kit, n Notification)) {
 // send makes one attempt to tell an alert.
 func (k kit) send(t *testing.T, base string, limit time.Duration) Outcome {
 	t.Helper()
-	return k.tell(t, k.messages()["alert"], base, limit)
+	return k.tell(t, Notification{Key: "alert-123-delivery-4", Kind: models.TellAlert, Alert: testAlert()}, base, limit)
 }
 
 // tell makes one attempt of the kit's notifier within the given time, and fails the test if it takes much longer or if

@@ -35,12 +35,13 @@ func testDigest() *models.Digest {
 // largestDigest has as many alerts as there may be, each as long as it may be, all of different types.
 func largestDigest(character string) *models.Digest {
 	items := make([]models.DigestItem, models.MaxDigest)
+	message := strings.Repeat(character, models.MaxMessage)
 	for i := range items {
 		a := testAlert()
 		a.ID, a.Severity = int64(i+1), models.Severity(i%3)
 		name := fmt.Sprintf("%03d", i) + strings.Repeat(character, models.MaxName-3)
 		a.Type, a.Rustbucket = name, &models.Rustbucket{ID: name, Name: name}
-		a.Message = strings.Repeat(character, models.MaxMessage)
+		a.Message = message
 		items[i] = models.DigestItem{Kind: models.TellAlert, Alert: a}
 		if i%2 == 1 {
 			items[i].Kind, a.ResolvedAt = models.TellResolved, &resolvedAt
