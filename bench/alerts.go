@@ -13,12 +13,12 @@ func (b *bench) straight(ctx context.Context) (baseline, error) {
 	say("straight: %d callers to the receiver, no server between", b.callers)
 	one := newLedger(warmUp + b.single)
 	many := newLedger(b.alerts)
-	to := load{addr: b.receiver.addr(), path: receiverPath, accept: taken, notify: true}
+	to := load{addr: b.receiver.addr(), path: receiverPath, kind: alertType, accept: taken, notify: true}
 	for _, l := range []struct {
 		*ledger
 		callers int
 	}{{one, 1}, {many, b.callers}} {
-		b.receiver.note(l.ledger)
+		b.receiver.note(l.ledger, nil)
 		to.callers = l.callers
 		if _, err := to.send(ctx, l.ledger, 0, len(l.called)); err != nil {
 			return baseline{}, fmt.Errorf("sending straight to the receiver: %w", err)
@@ -59,7 +59,6 @@ type flood struct {
 	refused     int // OVERLOADED
 	lost        int
 	twice       int64
-	strange     int64
 	recorded    int           // deliveries that the server shows as DELIVERED
 	allRecorded time.Duration // from the first call until the server showed them
 	memory      memory
@@ -88,40 +87,38 @@ func throughputOf(ctx context.Context, u *under, res *result) error {
 	f.allRecorded = l.now() - l.called[0]
 	f.cpu = u.cpu().since(before)
 	f.memory = memoryOf(u.server.pid())
-	f.twice, f.strange = l.again.Load(), l.strange.Load()
+	f.twice = l.again.Load()
 	res.throughput = &f
 	stop()
 	say("%s: %s alerts/s accepted, %s/s delivered, %s resident", u.what,
 		perSecond(f.accepted, f.allAnswered), perSecond(f.accepted-f.lost, f.allArrived), megabytes(f.memory.resident))
-	return f.verdict()
+	return u.verdict(f.accepted, f.lost, f.recorded)
 }
 
-// awaitRecorded waits until the API shows so many deliveries as DELIVERED, and gives the number that it shows.
+// awaitRecorded waits until the API shows so many deliveries of the channel as DELIVERED, and gives the number that it shows.
 func (u *under) awaitRecorded(ctx context.Context, want int) (int, error) {
 	for deadline := time.Now().Add(stallTimeout); ; {
-		n, err := u.server.delivered(ctx)
+		n, err := u.server.count(ctx, u.channel, delivered)
 		if err != nil || n >= want || time.Now().After(deadline) {
 			return n, err
 		}
-		select {
-		case <-ctx.Done():
-			return n, context.Cause(ctx)
-		case <-time.After(50 * time.Millisecond):
+		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+			return n, err
 		}
 	}
 }
 
-// verdict is an error when the server has broken its promise.
-func (f flood) verdict() error {
+// verdict is an error when the server has broken its promise for the alerts of the ledger.
+func (u *under) verdict(accepted, lost, recorded int) error {
 	var errs []error
-	if f.lost > 0 {
-		errs = append(errs, fmt.Errorf("%d of %d acknowledged alerts did not arrive", f.lost, f.accepted))
+	if lost > 0 {
+		errs = append(errs, fmt.Errorf("%d of %d acknowledged alerts did not arrive", lost, accepted))
 	}
-	if f.strange > 0 {
-		errs = append(errs, fmt.Errorf("%d messages arrived that belong to no alert", f.strange))
+	if strange := u.ledger.strange.Load(); strange > 0 {
+		errs = append(errs, fmt.Errorf("%d messages arrived that belong to no alert", strange))
 	}
-	if f.recorded != f.accepted {
-		errs = append(errs, fmt.Errorf("%d deliveries are recorded as DELIVERED for %d acknowledged alerts", f.recorded, f.accepted))
+	if recorded != accepted {
+		errs = append(errs, fmt.Errorf("%d deliveries are recorded as DELIVERED for %d acknowledged alerts", recorded, accepted))
 	}
 	return errors.Join(errs...)
 }

@@ -33,7 +33,7 @@ func TestQuantile_IsTheSmallestSampleThatCoversTheShare(t *testing.T) {
 }
 
 func TestSeq_IsFoundWhereItWasPut(t *testing.T) {
-	body := []byte(alertRequest(3, true))
+	body := []byte(alertRequest(3, alertType, true))
 	for _, seq := range []int{0, 7, 12_345_678} {
 		putSeq(body[bytes.Index(body, []byte(marker))+len(marker):], seq)
 		if got, ok := seqIn(body); !ok || got != seq {
@@ -65,7 +65,7 @@ func TestReceiver_NotesWhatArrivesOnceAndAgain(t *testing.T) {
 	}
 	defer r.close()
 	l := newLedger(3)
-	r.note(l)
+	r.note(l, nil)
 	post := func(path, body string) int {
 		resp, err := http.Post("http://"+r.addr()+path, "application/json", strings.NewReader(body))
 		if err != nil {
@@ -92,6 +92,38 @@ func TestReceiver_NotesWhatArrivesOnceAndAgain(t *testing.T) {
 	}
 }
 
+func TestReceiver_TreatsAMessageInItsManner(t *testing.T) {
+	r, err := startReceiver()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	for _, c := range []struct {
+		how     manner
+		status  int // 0 = no answer
+		arrived int64
+	}{
+		{nil, 200, 1},
+		{func([]byte) (time.Duration, string) { return 20 * time.Millisecond, receiverAnswer }, 200, 1},
+		{func([]byte) (time.Duration, string) { return 0, receiverFails }, 500, 0},
+		{func([]byte) (time.Duration, string) { return 0, receiverBusy }, 503, 0},
+		{func([]byte) (time.Duration, string) { return 20 * time.Millisecond, receiverSilent }, 0, 0},
+		{func([]byte) (time.Duration, string) { return time.Hour, receiverAnswer }, 0, 1}, // the client gives up
+	} {
+		l := newLedger(1)
+		r.note(l, c.how)
+		status := 0
+		client := http.Client{Timeout: time.Second}
+		if resp, err := client.Post(r.url(), "application/json", strings.NewReader(marker+"00000000")); err == nil {
+			_ = resp.Body.Close()
+			status = resp.StatusCode
+		}
+		if status != c.status || l.first.Load() != c.arrived {
+			t.Errorf("answered %d, %d arrived; want %d and %d", status, l.first.Load(), c.status, c.arrived)
+		}
+	}
+}
+
 func TestLoad_ReachesTheReceiver(t *testing.T) {
 	r, err := startReceiver()
 	if err != nil {
@@ -99,8 +131,8 @@ func TestLoad_ReachesTheReceiver(t *testing.T) {
 	}
 	defer r.close()
 	l := newLedger(100)
-	r.note(l)
-	to := load{addr: r.addr(), path: receiverPath, callers: 4, accept: taken}
+	r.note(l, nil)
+	to := load{addr: r.addr(), path: receiverPath, kind: alertType, callers: 4, accept: taken}
 	if refused, err := to.send(t.Context(), l, 10, 100); err != nil || refused != 0 {
 		t.Fatal(refused, err)
 	}

@@ -18,6 +18,9 @@ import (
 // callTimeout is how long a caller waits for an answer.
 const callTimeout = 30 * time.Second
 
+// alertType is the type that the channel which everybody measures is told about.
+const alertType = "error"
+
 // errOverloaded is the server's answer to a call that it has no room for: nothing was stored.
 var errOverloaded = errors.New("OVERLOADED")
 
@@ -26,6 +29,7 @@ type load struct {
 	addr    string
 	path    string
 	token   string
+	kind    string // type of the alerts
 	notify  bool
 	callers int
 	accept  func(status int, body []byte) error // nil = the alert is safe
@@ -89,7 +93,7 @@ func dial(ctx context.Context, l load, number int) (*caller, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connecting caller %d: %w", number, err)
 	}
-	body := alertRequest(number, l.notify)
+	body := alertRequest(number, l.kind, l.notify)
 	request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
 		l.path, l.addr, l.token, len(body), body)
 	at := bytes.Index(request, []byte(marker)) + len(marker)
@@ -97,10 +101,10 @@ func dial(ctx context.Context, l load, number int) (*caller, error) {
 }
 
 // alertRequest is the body of a createAlert as a script would send it. Each caller is a rustbucket of its own.
-func alertRequest(number int, notify bool) string {
+func alertRequest(number int, kind string, notify bool) string {
 	return fmt.Sprintf(`{"query":"mutation($input: CreateAlertInput!) { createAlert(input: $input) { id } }","variables":{"input":{`+
-		`"type":"error","severity":"HIGH","message":"%s00000000: Rustbucket node is not responding",`+
-		`"rustbucket":{"id":"BKT%06d","name":"Production Node %d"},"notify":%t}}}`, marker, number, number, notify)
+		`"type":%q,"severity":"HIGH","message":"%s00000000: Rustbucket node is not responding",`+
+		`"rustbucket":{"id":"BKT%06d","name":"Production Node %d"},"notify":%t}}}`, kind, marker, number, number, notify)
 }
 
 // call sends the request for one alert and waits for the answer.

@@ -39,6 +39,8 @@ const (
 	fanout     = "fanout"
 )
 
+var measurements = []string{latency, throughput, fanout}
+
 // options say what to measure.
 type options struct {
 	databases   []string
@@ -96,7 +98,7 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 		flags.PrintDefaults()
 	}
 	databases := flags.String("db", "sqlite,postgres", "databases to measure, comma-separated")
-	only := flags.String("only", latency+","+throughput+","+fanout, "measurements to make, comma-separated")
+	only := flags.String("only", strings.Join(measurements, ","), "measurements to make, comma-separated")
 	flags.IntVar(&o.single, "single", 500, "alerts of the one caller whose latency is measured")
 	flags.IntVar(&o.alerts, "alerts", 20_000, "alerts of the measurement of throughput")
 	flags.IntVar(&o.callers, "callers", 32, "callers of the measurement of throughput")
@@ -116,7 +118,7 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	if o.databases, err = oneOf("-db", *databases, sqlite, postgres); err != nil {
 		return o, err
 	}
-	if o.only, err = oneOf("-only", *only, latency, throughput, fanout); err != nil {
+	if o.only, err = oneOf("-only", *only, measurements...); err != nil {
 		return o, err
 	}
 	for _, n := range []struct {

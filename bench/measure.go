@@ -31,6 +31,7 @@ type under struct {
 	what     string // for the progress lines
 	server   *server
 	database *database
+	channel  string // is told about alerts of alertType, by the bench's own receiver
 	ledger   *ledger
 }
 
@@ -119,17 +120,18 @@ func (b *bench) once(ctx context.Context, d *database, name string, alerts int, 
 		}
 		err = errors.Join(err, s.stop())
 	}()
-	if err := s.createChannel(ctx, "http://"+b.receiver.addr()+receiverPath); err != nil {
+	channel, err := s.createChannel(ctx, "bench", b.receiver.url(), alertType)
+	if err != nil {
 		return err
 	}
-	u := &under{bench: b, what: name + " on " + d.name, server: s, database: d, ledger: newLedger(alerts)}
-	b.receiver.note(u.ledger)
+	u := &under{bench: b, what: name + " on " + d.name, server: s, database: d, channel: channel, ledger: newLedger(alerts)}
+	b.receiver.note(u.ledger, nil)
 	return run(ctx, u, res)
 }
 
 // load makes callers of createAlert.
 func (u *under) load(callers int) load {
-	return load{addr: u.server.addr, path: "/graphql", token: u.server.token, notify: true, callers: callers, accept: alertCreated}
+	return load{addr: u.server.addr, path: "/graphql", token: u.server.token, kind: alertType, notify: true, callers: callers, accept: alertCreated}
 }
 
 // cpu is CPU time spent.
@@ -148,10 +150,8 @@ func (c cpu) since(before cpu) cpu {
 func await(ctx context.Context, count func() int64, want int64) error {
 	seen, since := count(), time.Now()
 	for seen < want {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(lookEvery):
+		if err := sleep(ctx, lookEvery); err != nil {
+			return err
 		}
 		if now := count(); now != seen {
 			seen, since = now, time.Now()
@@ -160,6 +160,16 @@ func await(ctx context.Context, count func() int64, want int64) error {
 		}
 	}
 	return nil
+}
+
+// sleep waits, and returns the context's cause when the time is over before.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
 }
 
 // progress says every now and then how far it is, until it is stopped; that may be done twice.

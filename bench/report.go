@@ -197,8 +197,10 @@ func show(d time.Duration) string {
 		return fmt.Sprintf("%.2f ms", ms)
 	case ms < 100:
 		return fmt.Sprintf("%.1f ms", ms)
+	case ms < 1000:
+		return fmt.Sprintf("%.0f ms", ms)
 	}
-	return fmt.Sprintf("%.0f ms", ms)
+	return fmt.Sprintf("%.2f s", ms/1000)
 }
 
 func perSecond(n int, took time.Duration) string {

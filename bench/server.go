@@ -5,10 +5,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -154,58 +152,6 @@ func (s *server) warnings() (n int, first string) {
 		}
 	}
 	return n, first
-}
-
-// ask sends one GraphQL request and reads the data into into.
-func (s *server) ask(ctx context.Context, query string, variables map[string]any, into any) error {
-	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
-	if err != nil {
-		return err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.addr+"/graphql", bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+s.token)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
-	}
-	answer := struct {
-		Data   any
-		Errors []any
-	}{Data: into}
-	if err := json.Unmarshal(text, &answer); err != nil || len(answer.Errors) > 0 {
-		return fmt.Errorf("the server answered %d: %.500s", resp.StatusCode, text)
-	}
-	return nil
-}
-
-// createChannel makes the one webhook channel.
-func (s *server) createChannel(ctx context.Context, url string) error {
-	var made any
-	err := s.ask(ctx, `mutation($input: CreateChannelInput!) { createChannel(input: $input) { id } }`,
-		map[string]any{"input": map[string]any{"name": "bench", "config": map[string]any{"webhook": map[string]any{"url": url}}}}, &made)
-	if err != nil {
-		return fmt.Errorf("creating the channel: %w", err)
-	}
-	return nil
-}
-
-// delivered asks how many deliveries are recorded as delivered.
-func (s *server) delivered(ctx context.Context) (int, error) {
-	var data struct{ Deliveries struct{ TotalCount int } }
-	err := s.ask(ctx, `{ deliveries(filter: {statuses: [DELIVERED]}, first: 0) { totalCount } }`, nil, &data)
-	if err != nil {
-		return 0, fmt.Errorf("counting deliveries: %w", err)
-	}
-	return data.Deliveries.TotalCount, nil
 }
 
 func freeAddr() (string, error) {
