@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -121,6 +123,24 @@ func TestReceiver_TreatsAMessageInItsManner(t *testing.T) {
 		if status != c.status || l.first.Load() != c.arrived {
 			t.Errorf("answered %d, %d arrived; want %d and %d", status, l.first.Load(), c.status, c.arrived)
 		}
+	}
+}
+
+func TestFlaky_RefusesTheFirstAttemptOfEveryTenth(t *testing.T) {
+	l := newLedger(25)
+	f := newFlaky(l)
+	n := noting{l, f.treat}
+	var refused []int
+	for range 2 {
+		for seq := range 25 {
+			if _, answer := n.take(fmt.Appendf(nil, "%s%0*d", marker, seqDigits, seq)); answer != receiverAnswer {
+				refused = append(refused, seq)
+			}
+		}
+	}
+	q, again := f.pauses()
+	if !slices.Equal(refused, []int{9, 19}) || again != 2 || q.max <= 0 || f.attempts.Load() != 50 || l.first.Load() != 25 {
+		t.Errorf("refused %v, %d in all, after %v; %d attempts, %d arrived", refused, again, q, f.attempts.Load(), l.first.Load())
 	}
 }
 

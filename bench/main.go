@@ -37,9 +37,10 @@ const (
 	latency    = "latency"
 	throughput = "throughput"
 	fanout     = "fanout"
+	retries    = "retries"
 )
 
-var measurements = []string{latency, throughput, fanout}
+var measurements = []string{latency, throughput, fanout, retries}
 
 // options say what to measure.
 type options struct {
@@ -50,6 +51,7 @@ type options struct {
 	callers     int
 	subscribers int
 	events      int // alerts that are fanned out
+	retried     int // alerts of the measurement of retries
 	markdown    bool
 	server      string
 	dir         string
@@ -104,6 +106,7 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	flags.IntVar(&o.callers, "callers", 32, "callers of the measurement of throughput")
 	flags.IntVar(&o.subscribers, "subscribers", 100, "subscribers of the fan-out")
 	flags.IntVar(&o.events, "events", 2_000, "alerts that are fanned out to every subscriber")
+	flags.IntVar(&o.retried, "retried", 2_000, "alerts of the measurement of retries")
 	flags.BoolVar(&o.markdown, "markdown", false, "print the table as Markdown")
 	flags.StringVar(&o.server, "server", "", "server `binary` to measure; none = it is built from this module")
 	flags.StringVar(&o.dir, "dir", "", "`folder` for the databases; none = the system's for temporary files, which must be on a real disk")
@@ -127,6 +130,7 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	}{
 		{"-single", o.single, 100_000}, {"-alerts", o.alerts, 5_000_000}, {"-callers", o.callers, 10_000},
 		{"-subscribers", o.subscribers, 10_000}, {"-events", o.events, 100_000},
+		{"-retried", o.retried, 1_000_000},
 	} {
 		if n.value < 1 || n.value > n.max {
 			return o, fmt.Errorf("%s must be 1 to %d", n.name, n.max)

@@ -87,6 +87,7 @@ func (b *bench) on(ctx context.Context, kind string) (_ result, err error) {
 		{latency, warmUp + b.single, latencyOf},
 		{throughput, b.alerts, throughputOf},
 		{fanout, maxProbes + pacedEvents + b.events, fanoutOf},
+		{retries, b.retried, retriesOf},
 	} {
 		if !slices.Contains(b.only, m.name) {
 			continue

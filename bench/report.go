@@ -21,6 +21,7 @@ type result struct {
 	latency           *times
 	throughput        *flood
 	fanout            *fan
+	retries           *retried
 	warnings          int
 }
 
@@ -67,6 +68,9 @@ func (r *report) table() table {
 	}
 	if r.measured(func(res result) bool { return res.fanout != nil }) {
 		r.addFanout(&t)
+	}
+	if r.measured(func(res result) bool { return res.retries != nil }) {
+		r.addRetries(&t)
 	}
 	return t
 }
@@ -128,6 +132,19 @@ func (r *report) addFanout(t *table) {
 	add("events missed / seen more than once", func(f fan) string { return fmt.Sprintf("%d / %d", f.missed, f.twice) })
 	add("server's memory after, peak", func(f fan) string { return megabytes(f.memory.resident) + ", " + megabytes(f.memory.peak) })
 	add("CPU per event: server + database + bench", func(f fan) string { return f.cpu.each(f.events) })
+}
+
+func (r *report) addRetries(t *table) {
+	t.lines = append(t.lines, []string{fmt.Sprintf("%d callers, %d alerts, every %dth refused at first", retryCallers, r.retried, refuseEvery)})
+	add := func(name string, cell func(retried) string) {
+		addLine(t, r.results, name, unknown, func(res result) *retried { return res.retries }, cell)
+	}
+	add("attempts = alerts + refused", func(x retried) string { return fmt.Sprintf("%d = %d + %d", x.attempts, x.accepted, x.refused) })
+	add("refused to arrival, p50 / p99", func(x retried) string { return pair(x.pause) })
+	add("… p50 ÷ the first pause of 5 s", func(x retried) string { return share(x.pause.p50, firstPause) })
+	add("recorded as DELIVERED, and after", func(x retried) string { return fmt.Sprintf("%d, %.1f s", x.recorded, x.allRecorded.Seconds()) })
+	add("… after ÷ the first pause of 5 s", func(x retried) string { return share(x.allRecorded, firstPause) })
+	add("acknowledged: lost / arrived more than once", func(x retried) string { return fmt.Sprintf("%d / %d", x.lost, x.twice) })
 }
 
 // addLine adds a line with a cell for every database.
@@ -222,4 +239,12 @@ func ratio(a, b time.Duration) string {
 		return unknown
 	}
 	return fmt.Sprintf("%.1f", float64(a)/float64(b))
+}
+
+// share is a ratio near 1.
+func share(a, b time.Duration) string {
+	if b <= 0 {
+		return unknown
+	}
+	return fmt.Sprintf("%.2f", float64(a)/float64(b))
 }

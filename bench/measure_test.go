@@ -1,0 +1,54 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestBench_MeasuresASmallServer makes each measurement of what goes wrong with small numbers, on SQLite.
+func TestBench_MeasuresASmallServer(t *testing.T) {
+	binary, err := buildServer(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name  string
+		check func(*testing.T, result)
+		lines []string
+	}{
+		{retries, checkRetries, []string{"220 = 200 + 20"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			o := options{
+				databases: []string{sqlite}, only: []string{c.name}, server: binary, dir: t.TempDir(), timeout: time.Minute,
+				single: 1, alerts: 1, callers: 1, retried: 200,
+			}
+			r, err := measure(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.check(t, r.results[0])
+			var text, markdown bytes.Buffer
+			r.print(&text, false)
+			r.print(&markdown, true)
+			for _, line := range c.lines {
+				if !strings.Contains(text.String(), line) || !strings.Contains(markdown.String(), line) {
+					t.Errorf("%q is missing in\n%s\n%s", line, text.String(), markdown.String())
+				}
+			}
+		})
+	}
+}
+
+func checkRetries(t *testing.T, res result) {
+	r := res.retries
+	if r.accepted != 200 || r.refused != 20 || r.attempts != 220 || r.recorded != 200 || r.lost+int(r.twice) != 0 {
+		t.Errorf("measured %+v", r)
+	}
+	if r.pause.p50 < 4*time.Second || r.allRecorded < r.pause.max {
+		t.Errorf("tried again after %+v, all recorded after %v", r.pause, r.allRecorded)
+	}
+}
