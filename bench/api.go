@@ -60,6 +60,21 @@ func (s *server) createChannel(ctx context.Context, name, url, kind string) (str
 	return made.CreateChannel.ID, nil
 }
 
+// pause keeps everybody from being told until resume.
+func (s *server) pause(ctx context.Context) error {
+	if err := s.ask(ctx, `mutation { pauseNotifications(reason: "bench") { since } }`, nil, new(any)); err != nil {
+		return fmt.Errorf("pausing notifications: %w", err)
+	}
+	return nil
+}
+
+func (s *server) resume(ctx context.Context) error {
+	if err := s.ask(ctx, `mutation { resumeNotifications }`, nil, new(any)); err != nil {
+		return fmt.Errorf("resuming notifications: %w", err)
+	}
+	return nil
+}
+
 // count gives the number of deliveries on a channel (empty = on all) that have one of these statuses (none = any).
 func (s *server) count(ctx context.Context, channel string, statuses ...string) (int, error) {
 	filter := make(map[string]any)
@@ -75,4 +90,9 @@ func (s *server) count(ctx context.Context, channel string, statuses ...string) 
 		return 0, fmt.Errorf("counting deliveries: %w", err)
 	}
 	return data.Deliveries.TotalCount, nil
+}
+
+// create stores alerts, all or none.
+func (s *server) create(ctx context.Context, inputs []map[string]any) error {
+	return s.ask(ctx, `mutation($inputs: [CreateAlertInput!]!) { createAlerts(inputs: $inputs) { id } }`, map[string]any{"inputs": inputs}, new(any))
 }

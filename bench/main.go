@@ -38,9 +38,10 @@ const (
 	throughput = "throughput"
 	fanout     = "fanout"
 	retries    = "retries"
+	backlog    = "backlog"
 )
 
-var measurements = []string{latency, throughput, fanout, retries}
+var measurements = []string{latency, throughput, fanout, retries, backlog}
 
 // options say what to measure.
 type options struct {
@@ -51,6 +52,7 @@ type options struct {
 	callers     int
 	subscribers int
 	events      int // alerts that are fanned out
+	waiting     int // deliveries that wait: the backlog
 	retried     int // alerts of the measurement of retries
 	markdown    bool
 	server      string
@@ -106,6 +108,7 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	flags.IntVar(&o.callers, "callers", 32, "callers of the measurement of throughput")
 	flags.IntVar(&o.subscribers, "subscribers", 100, "subscribers of the fan-out")
 	flags.IntVar(&o.events, "events", 2_000, "alerts that are fanned out to every subscriber")
+	flags.IntVar(&o.waiting, "waiting", 100_000, "deliveries that wait, to be worked off")
 	flags.IntVar(&o.retried, "retried", 2_000, "alerts of the measurement of retries")
 	flags.BoolVar(&o.markdown, "markdown", false, "print the table as Markdown")
 	flags.StringVar(&o.server, "server", "", "server `binary` to measure; none = it is built from this module")
@@ -130,7 +133,7 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	}{
 		{"-single", o.single, 100_000}, {"-alerts", o.alerts, 5_000_000}, {"-callers", o.callers, 10_000},
 		{"-subscribers", o.subscribers, 10_000}, {"-events", o.events, 100_000},
-		{"-retried", o.retried, 1_000_000},
+		{"-waiting", o.waiting, 5_000_000}, {"-retried", o.retried, 1_000_000},
 	} {
 		if n.value < 1 || n.value > n.max {
 			return o, fmt.Errorf("%s must be 1 to %d", n.name, n.max)

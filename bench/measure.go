@@ -88,6 +88,7 @@ func (b *bench) on(ctx context.Context, kind string) (_ result, err error) {
 		{throughput, b.alerts, throughputOf},
 		{fanout, maxProbes + pacedEvents + b.events, fanoutOf},
 		{retries, b.retried, retriesOf},
+		{backlog, b.waiting, backlogOf},
 	} {
 		if !slices.Contains(b.only, m.name) {
 			continue

@@ -19,12 +19,13 @@ func TestBench_MeasuresASmallServer(t *testing.T) {
 		lines []string
 	}{
 		{retries, checkRetries, []string{"220 = 200 + 20"}},
+		{backlog, checkBacklog, []string{"created per second, 1000 in a call", "2500, "}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			o := options{
 				databases: []string{sqlite}, only: []string{c.name}, server: binary, dir: t.TempDir(), timeout: time.Minute,
-				single: 1, alerts: 1, callers: 1, retried: 200,
+				single: 1, alerts: 1, callers: 1, waiting: 2500, retried: 200,
 			}
 			r, err := measure(t.Context(), o)
 			if err != nil {
@@ -50,5 +51,12 @@ func checkRetries(t *testing.T, res result) {
 	}
 	if r.pause.p50 < 4*time.Second || r.allRecorded < r.pause.max {
 		t.Errorf("tried again after %+v, all recorded after %v", r.pause, r.allRecorded)
+	}
+}
+
+func checkBacklog(t *testing.T, res result) {
+	d := res.backlog
+	if d.early != 0 || d.recorded != 2500 || d.lost+int(d.twice) != 0 || d.created <= 0 || d.arrived <= 0 || d.allRecorded < d.arrived {
+		t.Errorf("measured %+v", d)
 	}
 }

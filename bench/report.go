@@ -22,6 +22,7 @@ type result struct {
 	throughput        *flood
 	fanout            *fan
 	retries           *retried
+	backlog           *drained
 	warnings          int
 }
 
@@ -71,6 +72,9 @@ func (r *report) table() table {
 	}
 	if r.measured(func(res result) bool { return res.retries != nil }) {
 		r.addRetries(&t)
+	}
+	if r.measured(func(res result) bool { return res.backlog != nil }) {
+		r.addBacklog(&t)
 	}
 	return t
 }
@@ -145,6 +149,26 @@ func (r *report) addRetries(t *table) {
 	add("recorded as DELIVERED, and after", func(x retried) string { return fmt.Sprintf("%d, %.1f s", x.recorded, x.allRecorded.Seconds()) })
 	add("… after ÷ the first pause of 5 s", func(x retried) string { return share(x.allRecorded, firstPause) })
 	add("acknowledged: lost / arrived more than once", func(x retried) string { return fmt.Sprintf("%d / %d", x.lost, x.twice) })
+}
+
+func (r *report) addBacklog(t *table) {
+	t.lines = append(t.lines, []string{fmt.Sprintf("%d deliveries that waited for the end of a pause", r.waiting)})
+	add := func(name string, cell func(drained) string) {
+		addLine(t, r.results, name, unknown, func(res result) *drained { return res.backlog }, cell)
+	}
+	base := float64(r.alerts) / r.straight.many.allArrived.Seconds()
+	add(fmt.Sprintf("created per second, %d in a call", maxAtOnce), func(d drained) string { return perSecond(r.waiting, d.created) })
+	add("arrived during the pause", func(d drained) string { return fmt.Sprint(d.early) })
+	add("notifications delivered per second", func(d drained) string { return perSecond(r.waiting-d.lost, d.arrived) })
+	add(fmt.Sprintf("delivered: share of straight, %d callers", r.callers), func(d drained) string {
+		return fmt.Sprintf("%.2f", float64(r.waiting-d.lost)/d.arrived.Seconds()/base)
+	})
+	add("recorded as DELIVERED, and after", func(d drained) string { return fmt.Sprintf("%d, %.1f s", d.recorded, d.allRecorded.Seconds()) })
+	add("acknowledged: lost / arrived more than once", func(d drained) string { return fmt.Sprintf("%d / %d", d.lost, d.twice) })
+	add("server's memory before, waiting, after, peak", func(d drained) string {
+		return megabytes(d.before.resident) + ", " + megabytes(d.waiting.resident) + ", " + megabytes(d.after.resident) + ", " + megabytes(d.after.peak)
+	})
+	add("CPU per delivery: server + database + bench", func(d drained) string { return d.cpu.each(r.waiting) })
 }
 
 // addLine adds a line with a cell for every database.
