@@ -11,6 +11,7 @@ import (
 
 // The statuses of deliveries that are counted.
 const (
+	pending   = "PENDING"
 	delivered = "DELIVERED"
 )
 
@@ -58,6 +59,15 @@ func (s *server) createChannel(ctx context.Context, name, url, kind string) (str
 		return "", fmt.Errorf("creating channel %s: %w", name, err)
 	}
 	return made.CreateChannel.ID, nil
+}
+
+// deactivate takes a channel out of use, which cancels what waits on it.
+func (s *server) deactivate(ctx context.Context, channel string) error {
+	err := s.ask(ctx, `mutation($id: ID!) { setChannelsActive(ids: [$id], active: false) { id } }`, map[string]any{"id": channel}, new(any))
+	if err != nil {
+		return fmt.Errorf("deactivating channel %s: %w", channel, err)
+	}
+	return nil
 }
 
 // pause keeps everybody from being told until resume.

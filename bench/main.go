@@ -1,14 +1,16 @@
 // Command bench measures the whole way of an alert: a load generator calls createAlert, a server process of its own stores
 // the alert and tells a webhook channel, and a receiver in this process takes the notification. It runs over SQLite and
 // over a real PostgreSQL whose commits are as durable as a user's, and compares everything with what the same generator
-// and receiver reach without a server between them.
+// and receiver reach without a server between them. It also measures what goes wrong: bad channels beside a good one,
+// attempts that are refused, and a backlog.
 //
 //	go run ./bench            measure
 //	go run ./bench receive    a receiver that prints every webhook it gets
 //	go run ./bench mail       a mail server that prints every mail it gets
 //
-// It promises: every acknowledged alert is looked for at the receiver, and the exit status is 1 when one did not arrive;
-// the number of alerts and the time are bounded. No figure makes it fail: a slow machine is no fault.
+// It promises: every acknowledged alert is looked for at the receiver, and the exit status is 1 when one did not arrive,
+// or when one for a bad channel is not on record; the number of alerts and the time are bounded. No figure makes it fail:
+// a slow machine is no fault.
 package main
 
 import (
@@ -37,11 +39,12 @@ const (
 	latency    = "latency"
 	throughput = "throughput"
 	fanout     = "fanout"
+	neighbours = "neighbours"
 	retries    = "retries"
 	backlog    = "backlog"
 )
 
-var measurements = []string{latency, throughput, fanout, retries, backlog}
+var measurements = []string{latency, throughput, fanout, neighbours, retries, backlog}
 
 // options say what to measure.
 type options struct {
@@ -52,7 +55,8 @@ type options struct {
 	callers     int
 	subscribers int
 	events      int // alerts that are fanned out
-	waiting     int // deliveries that wait: the backlog
+	steady      int // alerts at a steady pace, in each part of the measurement of neighbours
+	waiting     int // deliveries that wait: on a neighbour, and as the backlog
 	retried     int // alerts of the measurement of retries
 	markdown    bool
 	server      string
@@ -108,7 +112,8 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	flags.IntVar(&o.callers, "callers", 32, "callers of the measurement of throughput")
 	flags.IntVar(&o.subscribers, "subscribers", 100, "subscribers of the fan-out")
 	flags.IntVar(&o.events, "events", 2_000, "alerts that are fanned out to every subscriber")
-	flags.IntVar(&o.waiting, "waiting", 100_000, "deliveries that wait, to be worked off")
+	flags.IntVar(&o.steady, "steady", 1_500, "alerts at a steady pace, without bad neighbours, with them and without them again")
+	flags.IntVar(&o.waiting, "waiting", 100_000, "deliveries that wait: on a bad neighbour, and in the backlog that is worked off")
 	flags.IntVar(&o.retried, "retried", 2_000, "alerts of the measurement of retries")
 	flags.BoolVar(&o.markdown, "markdown", false, "print the table as Markdown")
 	flags.StringVar(&o.server, "server", "", "server `binary` to measure; none = it is built from this module")
@@ -133,7 +138,7 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	}{
 		{"-single", o.single, 100_000}, {"-alerts", o.alerts, 5_000_000}, {"-callers", o.callers, 10_000},
 		{"-subscribers", o.subscribers, 10_000}, {"-events", o.events, 100_000},
-		{"-waiting", o.waiting, 5_000_000}, {"-retried", o.retried, 1_000_000},
+		{"-steady", o.steady, 100_000}, {"-waiting", o.waiting, 5_000_000}, {"-retried", o.retried, 1_000_000},
 	} {
 		if n.value < 1 || n.value > n.max {
 			return o, fmt.Errorf("%s must be 1 to %d", n.name, n.max)

@@ -87,6 +87,7 @@ func (b *bench) on(ctx context.Context, kind string) (_ result, err error) {
 		{latency, warmUp + b.single, latencyOf},
 		{throughput, b.alerts, throughputOf},
 		{fanout, maxProbes + pacedEvents + b.events, fanoutOf},
+		{neighbours, warmUp + 3*b.steady, neighboursOf},
 		{retries, b.retried, retriesOf},
 		{backlog, b.waiting, backlogOf},
 	} {

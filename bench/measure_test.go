@@ -18,6 +18,7 @@ func TestBench_MeasuresASmallServer(t *testing.T) {
 		check func(*testing.T, result)
 		lines []string
 	}{
+		{neighbours, checkNeighbours, []string{"beside them ÷ alone", "waiting at the end"}},
 		{retries, checkRetries, []string{"220 = 200 + 20"}},
 		{backlog, checkBacklog, []string{"created per second, 1000 in a call", "2500, "}},
 	} {
@@ -25,7 +26,7 @@ func TestBench_MeasuresASmallServer(t *testing.T) {
 			t.Parallel()
 			o := options{
 				databases: []string{sqlite}, only: []string{c.name}, server: binary, dir: t.TempDir(), timeout: time.Minute,
-				single: 1, alerts: 1, callers: 1, waiting: 2500, retried: 200,
+				single: 1, alerts: 1, callers: 1, steady: 100, waiting: 2500, retried: 200,
 			}
 			r, err := measure(t.Context(), o)
 			if err != nil {
@@ -41,6 +42,16 @@ func TestBench_MeasuresASmallServer(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func checkNeighbours(t *testing.T, res result) {
+	n := res.neighbours
+	if n.before.p50 <= 0 || n.with.p50 <= 0 || n.again.p50 <= 0 || n.without.max < max(n.before.max, n.again.max) || n.lost+int(n.twice) != 0 {
+		t.Errorf("measured %+v", n)
+	}
+	if n.waiting[hung] == 0 || n.waiting[failing] == 0 || n.stillWaiting[slow] == 0 || n.stillWaiting[slow] >= n.waiting[slow] {
+		t.Errorf("%v waited, and then %v", n.waiting, n.stillWaiting)
 	}
 }
 

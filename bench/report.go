@@ -21,6 +21,7 @@ type result struct {
 	latency           *times
 	throughput        *flood
 	fanout            *fan
+	neighbours        *neighbourhood
 	retries           *retried
 	backlog           *drained
 	warnings          int
@@ -69,6 +70,9 @@ func (r *report) table() table {
 	}
 	if r.measured(func(res result) bool { return res.fanout != nil }) {
 		r.addFanout(&t)
+	}
+	if r.measured(func(res result) bool { return res.neighbours != nil }) {
+		r.addNeighbours(&t)
 	}
 	if r.measured(func(res result) bool { return res.retries != nil }) {
 		r.addRetries(&t)
@@ -136,6 +140,31 @@ func (r *report) addFanout(t *table) {
 	add("events missed / seen more than once", func(f fan) string { return fmt.Sprintf("%d / %d", f.missed, f.twice) })
 	add("server's memory after, peak", func(f fan) string { return megabytes(f.memory.resident) + ", " + megabytes(f.memory.peak) })
 	add("CPU per event: server + database + bench", func(f fan) string { return f.cpu.each(f.events) })
+}
+
+func (r *report) addNeighbours(t *table) {
+	t.lines = append(t.lines, []string{fmt.Sprintf("A good channel at %d alerts/s beside three bad ones", time.Second/steadyEvery)})
+	add := func(name string, cell func(neighbourhood) string) {
+		addLine(t, r.results, name, unknown, func(res result) *neighbourhood { return res.neighbours }, cell)
+	}
+	add("alone: call to arrival, p50 / p99", func(n neighbourhood) string { return pair(n.before) })
+	add("beside them", func(n neighbourhood) string { return pair(n.with) })
+	add("alone again", func(n neighbourhood) string { return pair(n.again) })
+	add("beside them ÷ alone (both times), p50 / p99", func(n neighbourhood) string {
+		return share(n.with.p50, n.without.p50) + " / " + share(n.with.p99, n.without.p99)
+	})
+	add("… p99 ÷ alone before / ÷ alone again", func(n neighbourhood) string {
+		return share(n.with.p99, n.before.p99) + " / " + share(n.with.p99, n.again.p99)
+	})
+	add("waiting at the beginning: hung / failing / slow", func(n neighbourhood) string { return counts(n.waiting) })
+	add("waiting at the end", func(n neighbourhood) string { return counts(n.stillWaiting) })
+	add("acknowledged: lost / arrived more than once", func(n neighbourhood) string { return fmt.Sprintf("%d / %d", n.lost, n.twice) })
+	if r.measured(func(res result) bool { return res.neighbours != nil && res.neighbours.refused > 0 }) {
+		add("refused (OVERLOADED)", func(n neighbourhood) string { return fmt.Sprint(n.refused) })
+	}
+	add("server's memory alone, beside them, peak", func(n neighbourhood) string {
+		return megabytes(n.memoryBefore.resident) + ", " + megabytes(n.memory.resident) + ", " + megabytes(n.memory.peak)
+	})
 }
 
 func (r *report) addRetries(t *table) {
@@ -271,4 +300,8 @@ func share(a, b time.Duration) string {
 		return unknown
 	}
 	return fmt.Sprintf("%.2f", float64(a)/float64(b))
+}
+
+func counts(all [badOnes]int) string {
+	return fmt.Sprintf("%d / %d / %d", all[hung], all[failing], all[slow])
 }
