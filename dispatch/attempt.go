@@ -56,7 +56,7 @@ func (d *Dispatcher) attempt(j job) []store.Outcome {
 			attempt.DigestSize = optional(len(sent))
 		}
 		o := d.judge(c, attempt, result)
-		if i == 0 {
+		if i == len(sent)-1 {
 			o.Observed = d.observe(channel.ID, result, j.probe)
 		}
 		outcomes = append(outcomes, o)

@@ -38,13 +38,18 @@ type world struct {
 }
 
 func newWorld(t *testing.T, url string, send notifierFunc) *world {
+	return newWorldWith(t, store.Options{URL: url}, send)
+}
+
+func newWorldWith(t *testing.T, o store.Options, send notifierFunc) *world {
 	t.Helper()
 	keys, err := seal.New(make([]byte, 32))
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	s, err := store.Open(t.Context(), store.Options{URL: url, Keyring: keys, Log: log})
+	o.Keyring, o.Log = keys, log
+	s, err := store.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,6 +66,15 @@ func newWorld(t *testing.T, url string, send notifierFunc) *world {
 	taking := make(chan struct{})
 	var running sync.WaitGroup
 	running.Go(func() { w.dispatcher.Run(ctx) })
+	running.Go(func() { w.directory.Run(ctx) })
+	running.Go(func() {
+		s.Listen(ctx, func(topic string) {
+			if topic == store.TopicChannels {
+				w.directory.Changed()
+			}
+		})
+	})
+	testkit.Until(t, "the dispatcher to say that it lives", w.dispatcher.alive)
 	running.Go(func() { w.intake.Run(context.Background(), taking) })
 	w.stop = sync.OnceFunc(func() { close(taking); <-w.intake.batches.idle; cancel(); running.Wait(); s.Close() })
 	t.Cleanup(w.stop)
@@ -72,9 +86,12 @@ func onBoth(t *testing.T, test func(t *testing.T, url string)) {
 	t.Run("PostgreSQL", func(t *testing.T) { test(t, testkit.NewDatabase(t)) })
 }
 
-func (w *world) channel(name string) *models.Channel {
+func (w *world) channel(name string, change ...func(*models.Channel)) *models.Channel {
 	w.t.Helper()
 	c := &models.Channel{Name: name, IsActive: true, Config: &models.WebhookConfig{URL: "http://" + name}}
+	for _, f := range change {
+		f(c)
+	}
 	if err := w.store.CreateChannel(w.t.Context(), c); err != nil {
 		w.t.Fatal(err)
 	}
@@ -95,6 +112,42 @@ func (w *world) create(n int) []*models.Alert {
 		w.t.Fatal(err)
 	}
 	return created
+}
+
+// deliveries gives all deliveries on a channel, newest first.
+func (w *world) deliveries(c *models.Channel) []*models.Delivery {
+	w.t.Helper()
+	all, err := w.store.Deliveries(w.t.Context(), &models.DeliveryFilter{ChannelID: &c.ID}, 0, 1000)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return all
+}
+
+func (w *world) health(c *models.Channel) *models.ChannelHealth {
+	w.t.Helper()
+	h, err := w.store.Healths(w.t.Context(), []int64{c.ID})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return h[c.ID]
+}
+
+func (w *world) untilHealth(c *models.Channel, want models.HealthState) {
+	w.t.Helper()
+	testkit.Until(w.t, fmt.Sprintf("channel %s to be %s", c.Name, want), func() bool {
+		return w.health(c).State == want && w.directory.State(c.ID).Health == want
+	})
+}
+
+// alerts gives the alerts of a type, newest first.
+func (w *world) alerts(kind string) []*models.Alert {
+	w.t.Helper()
+	all, err := w.store.Alerts(w.t.Context(), &models.AlertFilter{Types: []string{kind}}, 0, 1000)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return all
 }
 
 func (w *world) count(status models.DeliveryStatus, channel *models.Channel) int {

@@ -44,7 +44,7 @@ type Dispatcher struct {
 	log       *slog.Logger
 	holder    string        // names this process in leases
 	timeout   time.Duration // of one attempt
-	records   chan store.Outcome
+	records   chan report
 
 	aliveUntil atomic.Int64 // microseconds since 1970, by the store's clock
 
@@ -65,7 +65,7 @@ func NewDispatcher(s *store.Store, directory *Directory, set notifiers.Set, time
 	_, _ = rand.Read(id[:]) // never fails, as its documentation says
 	return &Dispatcher{
 		store: s, directory: directory, notifiers: set, log: log, timeout: timeout, holder: hex.EncodeToString(id[:]),
-		records: make(chan store.Outcome, maxRecordQueue), lanes: make(map[int64]*lane), successes: make(map[int64]time.Time),
+		records: make(chan report, maxRecordQueue), lanes: make(map[int64]*lane), successes: make(map[int64]time.Time),
 		wake: make(chan struct{}, 1), back: make(chan struct{}, 1),
 	}
 }
@@ -225,7 +225,7 @@ func (d *Dispatcher) expire(ctx context.Context) {
 			d.complain(ctx, "looking for what has waited too long failed, trying again", err)
 		}
 		for _, c := range claimed {
-			d.records <- d.expired(c)
+			d.records <- report{Outcome: d.expired(c)}
 		}
 		if len(claimed) < maxRecordBatch {
 			return

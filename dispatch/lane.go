@@ -137,8 +137,16 @@ func (d *Dispatcher) work(l *lane) {
 		if !ok {
 			return
 		}
+		var last report
 		for _, o := range d.attempt(j) {
-			d.records <- o
+			last = report{Outcome: o}
+			if o.Observed != nil {
+				last.recorded = make(chan struct{})
+			}
+			d.records <- last
+		}
+		if last.recorded != nil {
+			<-last.recorded // whether the channel may be told anything more is decided there
 		}
 	}
 }

@@ -15,25 +15,40 @@ const (
 	maxRecordQueue = 1024 // beyond that sends wait
 )
 
+// report is an outcome on its way to be recorded.
+type report struct {
+	store.Outcome
+	recorded chan struct{} // closed when it is, or when nobody will record it any more; nil when nobody waits for that
+}
+
 // record stores outcomes in batches until d.records is closed and empty: while one batch commits, the next gathers.
 func (d *Dispatcher) record(ctx context.Context) {
 	var last time.Time
 	for first := range d.records {
 		time.Sleep(recordEvery - time.Since(last)) // more gather meanwhile: 10 % less CPU on PostgreSQL
 		last = time.Now()
-		batch := []store.Outcome{first}
-		for len(batch) < maxRecordBatch {
+		reports := []report{first}
+		for len(reports) < maxRecordBatch {
 			select {
-			case o, ok := <-d.records:
+			case r, ok := <-d.records:
 				if ok {
-					batch = append(batch, o)
+					reports = append(reports, r)
 					continue
 				}
 			default:
 			}
 			break
 		}
+		batch := make([]store.Outcome, len(reports))
+		for i, r := range reports {
+			batch[i] = r.Outcome
+		}
 		d.recordBatch(ctx, batch)
+		for _, r := range reports {
+			if r.recorded != nil {
+				close(r.recorded)
+			}
+		}
 	}
 }
 
