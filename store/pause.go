@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -60,13 +61,11 @@ func (s *Store) BeginPause(ctx context.Context, p *models.Pause) error {
 func (s *Store) EndPause(ctx context.Context) (bool, error) {
 	ended := false
 	err := s.inTx(ctx, "resume notifications", func(tx bun.Tx) error {
-		var until []*time.Time
-		if err := tx.NewRaw("DELETE FROM pauses RETURNING until").Scan(ctx, &until); err != nil {
+		var held []bool // whether it had not run out
+		if err := tx.NewRaw("DELETE FROM pauses RETURNING until IS NULL OR until > ?", s.Now()).Scan(ctx, &held); err != nil {
 			return err
 		}
-		for _, u := range until {
-			ended = ended || u == nil || u.After(s.Now())
-		}
+		ended = slices.Contains(held, true)
 		return s.notifyChannels(ctx, tx)
 	})
 	return ended, err

@@ -1,0 +1,318 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rustbucket/alerts/models"
+	"github.com/rustbucket/alerts/notifiers"
+	"github.com/rustbucket/alerts/store"
+	"github.com/rustbucket/alerts/testkit"
+)
+
+// told is a receiver that keeps what it was told, in order.
+type told struct {
+	mu   sync.Mutex
+	sent []notifiers.Notification
+}
+
+func (r *told) send(_ context.Context, n notifiers.Notification) notifiers.Outcome {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sent = append(r.sent, n)
+	return notifiers.Outcome{StatusCode: 200}
+}
+
+func (r *told) all() []notifiers.Notification {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]notifiers.Notification(nil), r.sent...)
+}
+
+func (w *world) createOf(severity models.Severity, n int) []*models.NewAlert {
+	alerts := make([]*models.NewAlert, n)
+	for i := range alerts {
+		alerts[i] = &models.NewAlert{Type: severity.Lower(), Severity: severity, Message: fmt.Sprint(i), Notify: true}
+	}
+	return alerts
+}
+
+func (w *world) resolve(id int64) {
+	w.t.Helper()
+	_, channels, err := w.store.ResolveAlert(w.t.Context(), id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.dispatcher.Wake(channels)
+}
+
+func TestLimit_WhatWaitsIsToldInOneDigestTheWorstFirst(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		t.Parallel()
+		var r told
+		w := newWorld(t, url, r.send)
+		c := w.channel("limited", func(c *models.Channel) { c.RateLimit = &models.RateLimit{PerMinute: 60, Burst: 2} })
+		began := time.Now()
+		_, err := w.intake.Create(t.Context(), append(append(w.createOf(models.SeverityLow, 6), w.createOf(models.SeverityHigh, 3)...), w.createOf(models.SeverityMedium, 4)...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		testkit.Until(t, "all deliveries", func() bool { return w.count(models.Delivered, c) == 13 })
+		sent := r.all()
+		if len(sent) != 3 || sent[0].Digest != nil || sent[1].Digest != nil || sent[2].Digest == nil {
+			t.Fatalf("%d messages for 13 alerts: %+v", len(sent), sent)
+		}
+		if sent[0].Alert.Severity != models.SeverityHigh || sent[1].Alert.Severity != models.SeverityHigh {
+			t.Errorf("the first were %+v and %+v", sent[0].Alert, sent[1].Alert)
+		}
+		if d := sent[2].Digest; len(d.Items) != 11 || d.ChannelID != c.ID || d.Items[0].Alert.Severity != models.SeverityHigh || d.Items[10].Alert.Severity != models.SeverityLow {
+			t.Errorf("digest %+v", d)
+		}
+		if took := time.Since(began); took < 900*time.Millisecond {
+			t.Errorf("the slot after a burst opened after %v", took)
+		}
+		alone, together := 0, 0
+		for _, d := range w.deliveries(c) {
+			switch {
+			case d.DigestSize == nil:
+				alone++
+			case *d.DigestSize == 11:
+				together++
+			}
+		}
+		if alone != 2 || together != 11 {
+			t.Errorf("%d deliveries say that they went alone, %d in a digest", alone, together)
+		}
+		log, err := w.store.AttemptsOfDeliveries(t.Context(), []int64{w.deliveries(c)[12].ID})
+		if err != nil || len(log) != 1 {
+			t.Errorf("attempts %v, %v", log, err)
+		}
+	})
+}
+
+func TestLimit_ADigestThatFailsIsTriedAgainWhole(t *testing.T) {
+	var r told
+	var failed atomic.Bool
+	w := newWorld(t, "sqlite:"+t.TempDir()+"/alerts.db", func(ctx context.Context, n notifiers.Notification) notifiers.Outcome {
+		r.send(ctx, n)
+		if n.Digest != nil && failed.CompareAndSwap(false, true) {
+			return notifiers.Outcome{Result: notifiers.Retry, Error: "not now"}
+		}
+		return notifiers.Outcome{}
+	})
+	c := w.channel("limited", func(c *models.Channel) { c.RateLimit = &models.RateLimit{PerMinute: 600, Burst: 1} })
+	w.create(1)
+	w.create(5)
+	testkit.Until(t, "all deliveries", func() bool { return w.count(models.Delivered, c) == 6 })
+	var keys []string
+	for _, n := range r.all() {
+		if n.Digest != nil {
+			keys = append(keys, n.Key)
+		}
+	}
+	// The pauses before the second attempt are varied by delivery, so that the digest may come in parts.
+	if len(keys) < 2 {
+		t.Errorf("digests %v", keys)
+	}
+}
+
+func TestLimit_HoldsForAllProcessesTogether(t *testing.T) {
+	url := testkit.NewDatabase(t)
+	var r told
+	one := newWorld(t, url, r.send)
+	c := one.channel("limited", func(c *models.Channel) { c.RateLimit = &models.RateLimit{PerMinute: 60, Burst: 3} })
+	two := newWorld(t, url, r.send)
+	began := time.Now()
+	var callers sync.WaitGroup
+	for _, w := range []*world{one, two} {
+		callers.Go(func() {
+			for range 20 {
+				w.create(1)
+			}
+		})
+	}
+	callers.Wait()
+	testkit.Until(t, "all deliveries", func() bool { return one.count(models.Delivered, c) == 40 })
+	most := 3 + int(time.Since(began)/time.Second) + 1
+	if n := len(r.all()); n > most {
+		t.Errorf("%d messages in %v, want at most %d", n, time.Since(began), most)
+	}
+}
+
+func TestOrder_AResolveNeverOvertakesItsAlert(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		t.Parallel()
+		var r told
+		release := make(chan struct{})
+		var held atomic.Int64
+		w := newWorld(t, url, func(ctx context.Context, n notifiers.Notification) notifiers.Outcome {
+			if n.Kind == models.TellAlert {
+				held.Add(1)
+				<-release
+			}
+			return r.send(ctx, n)
+		})
+		c := w.channel("pager", func(c *models.Channel) { c.NotifyOnResolve = true })
+		quiet := w.channel("quiet")
+		alerts := w.create(10)
+		testkit.Until(t, "the sends to begin", func() bool { return held.Load() == 20 })
+		for _, a := range alerts {
+			w.resolve(a.ID)
+		}
+		w.resolve(alerts[0].ID) // once more changes nothing
+		if n := w.count(models.Pending, c); n != 20 {
+			t.Errorf("%d deliveries wait, want 10 alerts and 10 resolves", n)
+		}
+		close(release)
+		testkit.Until(t, "all deliveries", func() bool { return w.count(models.Delivered, c) == 20 && w.count(models.Delivered, quiet) == 10 })
+		seen := map[int64]models.DeliveryKind{}
+		for _, n := range r.all() {
+			if host(n) != "pager" {
+				continue
+			}
+			if n.Kind == models.TellResolved && (seen[n.Alert.ID] != models.TellAlert || !n.Alert.IsResolved()) {
+				t.Errorf("alert %d: the resolve came before it, or does not say that it is resolved", n.Alert.ID)
+			}
+			seen[n.Alert.ID] = n.Kind
+		}
+	})
+}
+
+func TestOrder_AResolveOfWhatWasNeverToldIsNotSent(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		t.Parallel()
+		var r told
+		answer := make(chan struct{})
+		w := newWorld(t, url, func(ctx context.Context, n notifiers.Notification) notifiers.Outcome {
+			r.send(ctx, n)
+			<-answer
+			return notifiers.Outcome{Result: notifiers.Permanent, Error: "no"}
+		})
+		c := w.channel("pager", func(c *models.Channel) { c.NotifyOnResolve = true })
+		a := w.create(1)[0]
+		testkit.Until(t, "the send to begin", func() bool { return len(r.all()) == 1 })
+		w.resolve(a.ID)
+		close(answer)
+		testkit.Until(t, "the end of both", func() bool { return w.count(models.Cancelled, c) == 1 && w.count(models.Failed, c) == 1 })
+		if d := w.deliveries(c)[0]; d.Kind != models.TellResolved || *d.Error != neverTold || d.Attempts != 0 {
+			t.Errorf("the resolve: %+v", d)
+		}
+		// Resolved after it was given up: there is nothing to take back.
+		b := w.create(1)[0]
+		testkit.Until(t, "the second to be given up", func() bool { return w.count(models.Failed, c) == 2 })
+		w.resolve(b.ID)
+		if n := len(w.deliveries(c)); n != 3 {
+			t.Errorf("%d deliveries", n)
+		}
+	})
+}
+
+func TestPause_KeepsOrDropsWhatComesInMeanwhile(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		t.Parallel()
+		var r told
+		w := newWorld(t, url, r.send)
+		c := w.channel("hook")
+		pause := func(p *models.Pause) {
+			t.Helper()
+			if err := w.store.BeginPause(t.Context(), p); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.directory.Refresh(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		resume := func() {
+			t.Helper()
+			if was, err := w.store.EndPause(t.Context()); err != nil || !was {
+				t.Errorf("resumed: %v, %v", was, err)
+			}
+			if err := w.directory.Refresh(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			w.dispatcher.Wake([]int64{c.ID})
+		}
+		pause(&models.Pause{Reason: "moving house", Afterwards: models.TellThem, By: "me"})
+		kept := w.create(5)
+		if kept[0].PauseReason == nil || *kept[0].PauseReason != "moving house" || kept[0].Decisions[0].Reason != models.Matched {
+			t.Errorf("alert %+v", kept[0])
+		}
+		pause(&models.Pause{Reason: "still moving", Afterwards: models.DropThem, By: "me"})
+		dropped := w.create(5)
+		if dropped[0].Decisions[0].Reason != models.Paused {
+			t.Errorf("alert %+v", dropped[0])
+		}
+		if stored, err := w.store.Alert(t.Context(), dropped[0].ID); err != nil || *stored.PauseReason != "still moving" {
+			t.Errorf("stored %+v, %v", stored, err)
+		}
+		if due, err := w.store.DueChannels(t.Context()); err != nil || len(due) != 0 || len(r.all()) != 0 {
+			t.Errorf("due while paused: %v, %v; %d messages", due, err, len(r.all()))
+		}
+		resume()
+		testkit.Until(t, "what was kept", func() bool { return w.count(models.Delivered, c) == 5 })
+		// It ends by itself, too.
+		until := w.store.Now().Add(300 * time.Millisecond)
+		pause(&models.Pause{Until: &until, Reason: "short", Afterwards: models.TellThem, By: "me"})
+		w.create(3)
+		testkit.Until(t, "what came in during the short pause", func() bool { return w.count(models.Delivered, c) == 8 })
+		if w.store.Now().Before(until) {
+			t.Error("told before the pause was over")
+		}
+		if n := len(r.all()); n != 8 {
+			t.Errorf("%d messages", n)
+		}
+	})
+}
+
+func TestClock_SetBackHoldsNothingUp(t *testing.T) {
+	var back atomic.Int64
+	wall := func() time.Time { return time.Now().Add(-time.Duration(back.Load())) }
+	path := "sqlite:" + t.TempDir() + "/alerts.db"
+	var r told
+	first := true
+	var mu sync.Mutex
+	w := newWorldWith(t, store.Options{URL: path, Wall: wall}, func(ctx context.Context, n notifiers.Notification) notifiers.Outcome {
+		mu.Lock()
+		defer mu.Unlock()
+		if first {
+			first = false
+			return notifiers.Outcome{Result: notifiers.Retry, Error: "not now"}
+		}
+		return r.send(ctx, n)
+	})
+	c := w.channel("hook")
+	before := w.create(1)[0]
+	testkit.Until(t, "the first attempt", func() bool { return w.deliveries(c)[0].Attempts == 1 })
+	back.Store(int64(time.Hour))
+	if now := w.store.Now(); now.Before(before.CreatedAt) {
+		t.Errorf("the clock went back to %v", now)
+	}
+	for range 3 {
+		w.create(500) // more than a lane takes: some wait in the database
+	}
+	testkit.Until(t, "all deliveries, the retry too", func() bool { return w.count(models.Delivered, c) == 1501 })
+	// After a restart the clock is an hour behind what is stored: what was never tried must not wait for it.
+	if err := w.store.BeginPause(t.Context(), &models.Pause{Reason: "x", Afterwards: models.TellThem}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.directory.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.create(10)
+	w.stop()
+	again := newWorldWith(t, store.Options{URL: path, Wall: wall}, r.send)
+	if _, err := again.store.ReleaseAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := again.store.EndPause(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := again.directory.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Until(t, "what waited over the restart", func() bool { return again.count(models.Delivered, c) == 1511 })
+}
