@@ -93,8 +93,19 @@ func (f *Feed) fill(ctx context.Context) error {
 		if err != nil || upto == head {
 			return err
 		}
+		overtaken := false
+		if len(events) == 0 || events[0].Position != head+1 { // gone with its alert, or trimmed
+			_, trimmed, err := f.store.Head(ctx)
+			if err != nil {
+				return err
+			}
+			overtaken = trimmed > head
+		}
 		f.mu.Lock()
 		if f.head == head { // otherwise the last reader left and a new one began elsewhere
+			if overtaken {
+				f.forget()
+			}
 			f.push(events, upto)
 		}
 		f.mu.Unlock()
@@ -117,6 +128,10 @@ func (f *Feed) push(events []*models.FeedEvent, upto int64) {
 	close(f.changed)
 	f.changed = make(chan struct{})
 }
+
+// forget empties the ring: retention has removed what should have come next, while this process stood still. The readers must
+// go to the table and hear there that they have missed something.
+func (f *Feed) forget() { f.ring, f.size = nil, 0 }
 
 // sizeOf is roughly what an event takes in memory.
 func sizeOf(e *models.FeedEvent) int { return 512 + len(e.Alert.Message) + len(e.Alert.Details) }
