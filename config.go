@@ -45,6 +45,8 @@ type config struct {
 
 	DeliveryTimeout deliveryTimeout `env:"DELIVERY_TIMEOUT" envDefault:"10s" about:"time until an attempt to tell a channel is given up: connecting, sending and the whole answer" accepts:"a duration from 1s to 5m, such as 10s"`
 
+	Retention retentionTime `env:"RETENTION" envDefault:"90d" about:"how long alerts are kept, with their deliveries, attempts and events; older ones are removed, unless a delivery of theirs still waits" accepts:"days, such as 90d, or a duration such as 2160h, 1h or more; 0 or off keeps everything"`
+
 	LogLevel  logLevel  `env:"LOG_LEVEL" envDefault:"info" about:"the least that is logged" accepts:"debug, info, warn, error"`
 	LogFormat logFormat `env:"LOG_FORMAT" envDefault:"text" about:"how it is logged" accepts:"text, json"`
 }
@@ -258,7 +260,7 @@ func brokenLine(text []byte) int {
 }
 
 // ourPrefixes start names that are surely meant for this server, when they stand in its .env.
-var ourPrefixes = []string{"EMAIL_", "EGRESS_", "SECRET_", "ADMIN_", "LOG_", "DATABASE_", "LISTEN_", "DELIVERY_"}
+var ourPrefixes = []string{"EMAIL_", "EGRESS_", "SECRET_", "ADMIN_", "LOG_", "DATABASE_", "LISTEN_", "DELIVERY_", "RETENTION_"}
 
 // djangosOwn are Django's settings that start like ours, and change nothing in the mails that we send.
 var djangosOwn = []string{"EMAIL_SUBJECT_PREFIX", "EMAIL_USE_LOCALTIME", "EMAIL_FILE_PATH", "SECRET_KEY_FALLBACKS", "DATABASE_ROUTERS"}

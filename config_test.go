@@ -44,7 +44,7 @@ func TestLoadConfig_NeedsNothing(t *testing.T) {
 	}
 	want := map[string]string{
 		"LISTEN_ADDR": "127.0.0.1:8080", "DATA_DIR": "./data", "EMAIL_PORT": "587", "EMAIL_USE_TLS": "false", "EMAIL_USE_SSL": "false",
-		"EMAIL_TIMEOUT": "10s", "DEFAULT_FROM_EMAIL": "<webmaster@localhost>", "DELIVERY_TIMEOUT": "10s", "LOG_LEVEL": "info", "LOG_FORMAT": "text",
+		"EMAIL_TIMEOUT": "10s", "DEFAULT_FROM_EMAIL": "<webmaster@localhost>", "DELIVERY_TIMEOUT": "10s", "RETENTION": "90d", "LOG_LEVEL": "info", "LOG_FORMAT": "text",
 	}
 	for _, a := range c.redacted() {
 		if got := a.Value.String(); got != want[a.Key] {
@@ -97,8 +97,11 @@ func TestLoadConfig_Takes(t *testing.T) {
 			{"alerts@example.com", "<alerts@example.com>"}, {"Alerts <alerts@example.com>", `"Alerts" <alerts@example.com>`}, {"root@localhost", "<root@localhost>"},
 		},
 		"DELIVERY_TIMEOUT": {{"1s", "1s"}, {"5m", "5m0s"}, {"1500ms", "1.5s"}, {"", "10s"}},
-		"LOG_LEVEL":        {{"debug", "debug"}, {"INFO", "info"}, {"warn", "warn"}, {"error", "error"}, {"", "info"}},
-		"LOG_FORMAT":       {{"text", "text"}, {"JSON", "json"}, {"", "text"}},
+		"RETENTION": {
+			{"30d", "30d"}, {"2160h", "90d"}, {"1h", "1h0m0s"}, {"36h30m", "36h30m0s"}, {"36500d", "36500d"}, {" 7D ", "7d"}, {"0", "off"}, {"off", "off"}, {"", "90d"},
+		},
+		"LOG_LEVEL":  {{"debug", "debug"}, {"INFO", "info"}, {"warn", "warn"}, {"error", "error"}, {"", "info"}},
+		"LOG_FORMAT": {{"text", "text"}, {"JSON", "json"}, {"", "text"}},
 	}
 	for _, s := range settings() {
 		if len(tests[s.name]) == 0 {
@@ -169,7 +172,11 @@ func TestLoadConfig_Refuses(t *testing.T) {
 		"DEFAULT_FROM_EMAIL": {
 			"alerts": "not a mail address", "Alerts": "not a mail address", "a@example.com, b@example.com": "not a mail address", "a@example.com\nBcc: b@example.com": "control characters",
 		},
-		"DELIVERY_TIMEOUT":    {"10": "with its unit", "999ms": "out of range", "5m1s": "out of range", "-1s": "out of range", "soon": "with its unit"},
+		"DELIVERY_TIMEOUT": {"10": "with its unit", "999ms": "out of range", "5m1s": "out of range", "-1s": "out of range", "soon": "with its unit"},
+		"RETENTION": {
+			"90": "with its unit", "90 days": "with its unit", "d": "with its unit", "-1d": "with its unit", "1.5d": "with its unit", "59m": "out of range", "0d": "out of range",
+			"0s": "out of range", "-2h": "out of range", "36501d": "out of range", "4294967295d": "out of range", "4294967296d": "with its unit", "never": "with its unit",
+		},
 		"LOG_LEVEL":           {"loud": "no such level", "info+1": "no such level", "warning": "no such level"},
 		"LOG_FORMAT":          {"xml": "no such format"},
 		"EMAIL_HOST_PASSWORD": {"hunter2\nhunter2": "control characters"},
@@ -345,6 +352,7 @@ func TestLoadConfig_RefusesDotenv(t *testing.T) {
 		"ALLOWED_ORIGIN=https://a.example.com": "did you mean ALLOWED_ORIGINS?",
 		"email_host=smtp.example.com":          "did you mean EMAIL_HOST?",
 		"DELIVERY_TIMEOUT_S=10":                "did you mean DELIVERY_TIMEOUT?",
+		"RETENTION_DAYS=90":                    "did you mean RETENTION?",
 		"LOG_LEVEL=loud":                       `LOG_LEVEL="loud" (in .env): there is no such level; accepted: debug, info, warn, error`,
 		"DATABASE_URL=postgres://u:hunter2@db:x/alerts\nSECRET_KEY=" + goodKey: "DATABASE_URL=",
 	} {

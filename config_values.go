@@ -357,6 +357,48 @@ func (t *deliveryTimeout) UnmarshalText(text []byte) error {
 
 func (t deliveryTimeout) String() string { return time.Duration(t).String() }
 
+const (
+	day         = 24 * time.Hour
+	maxKeptDays = 100 * 365 // a time.Duration ends after 292 years
+)
+
+// retentionTime is 0 when everything is kept.
+type retentionTime time.Duration
+
+func (r *retentionTime) UnmarshalText(text []byte) error {
+	s := strings.ToLower(trim(text))
+	if s == "off" || s == "0" {
+		*r = 0
+		return nil
+	}
+	d, err := time.ParseDuration(s)
+	if days, isDays := strings.CutSuffix(s, "d"); isDays {
+		var n uint64
+		if n, err = strconv.ParseUint(days, 10, 32); err == nil {
+			d = time.Duration(min(n, maxKeptDays+1)) * day
+		}
+	}
+	if err != nil {
+		return errors.New("this is not a duration with its unit")
+	}
+	if d < time.Hour || d > maxKeptDays*day {
+		return errors.New("this is out of range")
+	}
+	*r = retentionTime(d)
+	return nil
+}
+
+func (r retentionTime) String() string {
+	switch d := time.Duration(r); {
+	case d == 0:
+		return "off"
+	case d%day == 0:
+		return fmt.Sprintf("%dd", d/day)
+	default:
+		return d.String()
+	}
+}
+
 type logLevel slog.Level
 
 func (l *logLevel) UnmarshalText(text []byte) error {

@@ -25,6 +25,7 @@ import (
 	"github.com/rustbucket/alerts/graph"
 	"github.com/rustbucket/alerts/notifiers"
 	"github.com/rustbucket/alerts/playground"
+	"github.com/rustbucket/alerts/retention"
 	"github.com/rustbucket/alerts/seal"
 	"github.com/rustbucket/alerts/store"
 )
@@ -161,6 +162,9 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 			}
 		})
 	})
+	if c.Retention > 0 {
+		r.rest.run(retention.New(s, time.Duration(c.Retention), log).Run)
+	}
 	r.sender.run(dispatcher.Run)
 	r.intake.run(func(ctx context.Context) { intake.Run(context.WithoutCancel(ctx), ctx.Done()) })
 	r.api = graph.NewHandler(
