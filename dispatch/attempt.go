@@ -162,6 +162,7 @@ func (d *Dispatcher) observe(channelID int64, o notifiers.Outcome, probe bool) *
 		if o.Asked {
 			until := seen.At.Add(o.RetryAfter)
 			seen.Kind, seen.Until = models.Asked, &until
+			d.holdUntil(channelID, until)
 		}
 	case notifiers.ChannelBroken:
 		seen.Kind = models.Unusable

@@ -50,6 +50,8 @@ type Dispatcher struct {
 
 	mu        sync.Mutex
 	lanes     map[int64]*lane
+	held      map[int64]struct{} // deliveries that are leased to this process and that it knows of
+	doubt     time.Time          // when it was last unclear what is leased to this process; zero = it is clear
 	draining  bool
 	handBack  []int64             // deliveries whose leases are to be handed back
 	successes map[int64]time.Time // by channel, when they are not stored yet
@@ -65,7 +67,7 @@ func NewDispatcher(s *store.Store, directory *Directory, set notifiers.Set, time
 	_, _ = rand.Read(id[:]) // never fails, as its documentation says
 	return &Dispatcher{
 		store: s, directory: directory, notifiers: set, log: log, timeout: timeout, holder: hex.EncodeToString(id[:]),
-		records: make(chan report, maxRecordQueue), lanes: make(map[int64]*lane), successes: make(map[int64]time.Time),
+		records: make(chan report, maxRecordQueue), lanes: make(map[int64]*lane), held: make(map[int64]struct{}), successes: make(map[int64]time.Time),
 		wake: make(chan struct{}, 1), back: make(chan struct{}, 1),
 	}
 }
@@ -86,6 +88,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	looking.Go(func() { every(ctx, noteEvery, d.noteSuccesses) })
 	looking.Go(func() { every(ctx, expireEvery, d.expire) })
 	looking.Go(func() { d.handingBack(ctx) })
+	looking.Go(func() { d.findOrphans(ctx) })
 	d.poll(ctx)
 	defer time.AfterFunc(d.timeout+stopRecords, end).Stop() // when the database is away, others make the deliveries again
 	d.drain()
@@ -169,9 +172,11 @@ func (d *Dispatcher) claim(ctx context.Context, channelID int64) {
 	if room == 0 {
 		return
 	}
-	channel := d.channel(ctx, channelID)
-	claims, err := d.store.Claim(ctx, channel, room, d.holder, d.timeout+lives)
+	within, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	claims, err := d.store.Claim(within, d.channel(within, channelID), room, d.holder, d.timeout+lives)
 	if err != nil {
+		d.unsure()
 		d.complain(ctx, "claiming deliveries failed, trying again", err)
 		claims = new(store.Claims)
 	}
@@ -213,6 +218,9 @@ func (d *Dispatcher) Wake(channelIDs []int64) {
 	for _, id := range channelIDs {
 		l := d.lane(id)
 		l.more, l.notBefore = true, time.Time{}
+		if d.directory.State(id).HoldUntil == nil { // nothing is known of it, or somebody has mended the channel
+			l.hold = time.Time{}
+		}
 	}
 	d.signal(d.wake)
 }
@@ -222,6 +230,7 @@ func (d *Dispatcher) expire(ctx context.Context) {
 	for d.alive() {
 		claimed, err := d.store.ClaimExpired(ctx, maxRecordBatch, d.holder)
 		if err != nil {
+			d.unsure()
 			d.complain(ctx, "looking for what has waited too long failed, trying again", err)
 		}
 		for _, c := range claimed {
@@ -300,6 +309,7 @@ func (d *Dispatcher) release(ctx context.Context) bool {
 	d.mu.Unlock()
 	err := d.store.Release(ctx, d.holder, ids)
 	if err == nil {
+		d.forget(ids)
 		return true
 	}
 	d.complain(ctx, "handing back leases failed, trying again", err)

@@ -94,6 +94,9 @@ func (in *Intake) storeTogether(ctx context.Context, calls [][]*models.NewAlert)
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	results, err := in.store.CreateAlerts(ctx, batch, in.dispatcher.holder)
+	if err != nil {
+		in.dispatcher.unsure()
+	}
 	in.handOver(batch, results)
 	if err != nil {
 		return nil, err

@@ -3,7 +3,6 @@ package dispatch
 import (
 	"time"
 
-	"github.com/rustbucket/alerts/models"
 	"github.com/rustbucket/alerts/store"
 )
 
@@ -21,6 +20,7 @@ type lane struct {
 	reserved  int       // places promised to the intake
 	more      bool      // the database may hold more
 	notBefore time.Time // there is nothing to be had from the database before
+	hold      time.Time // the service asked for time until then; known here before it is stored
 }
 
 // job is one message that is ours to send: one delivery, or several in a digest.
@@ -73,15 +73,23 @@ func (d *Dispatcher) reserve(channelID int64) bool {
 }
 
 // open reports whether a channel may be told what comes in: it is in service, did not ask for time, and notifications are
-// not paused.
+// not paused. d.mu is held.
 func (d *Dispatcher) open(channelID int64) bool {
+	now := d.store.Now()
+	if l := d.lanes[channelID]; l != nil && l.hold.After(now) {
+		return false
+	}
 	state := d.directory.State(channelID)
-	return state.InService() && !d.asked(state) && d.directory.Pause() == nil
+	return state.InService() && !state.ClosedUntil().After(now) && d.directory.Pause() == nil
 }
 
-// asked reports whether the service of a channel asked for time that has not passed.
-func (d *Dispatcher) asked(state *models.ChannelState) bool {
-	return state.HoldUntil != nil && state.HoldUntil.After(d.store.Now())
+// holdUntil gives the service of a channel the time that it asked for, from this moment on.
+func (d *Dispatcher) holdUntil(channelID int64, until time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l := d.lane(channelID)
+	l.hold = until
+	d.clear(l)
 }
 
 // reserveAll promises all places that a lane has, if it runs low, and says how many.
@@ -122,6 +130,9 @@ func (d *Dispatcher) submitReserved(channelID int64, j job) {
 	l := d.lanes[channelID]
 	l.reserved--
 	l.queue = append(l.queue, j)
+	for _, c := range j.message {
+		d.held[c.Delivery.ID] = struct{}{}
+	}
 	if l.running < maxInFlight && !d.draining {
 		l.running++
 		d.sends.Add(1)

@@ -44,6 +44,11 @@ func (d *Dispatcher) record(ctx context.Context) {
 			batch[i] = r.Outcome
 		}
 		d.recordBatch(ctx, batch)
+		ids := make([]int64, len(reports))
+		for i, r := range reports {
+			ids[i] = r.Delivery.ID
+		}
+		d.forget(ids)
 		for _, r := range reports {
 			if r.recorded != nil {
 				close(r.recorded)

@@ -24,6 +24,7 @@ const (
 
 // Trimmer is what can remove a little of what is old: the store.
 type Trimmer interface {
+	Now() time.Time
 	Trim(ctx context.Context, before time.Time, after int64, limit int) (store.Trimmed, error)
 }
 
@@ -40,7 +41,7 @@ type Keeper struct {
 
 // New makes a keeper that keeps things for so long; keep is positive.
 func New(s Trimmer, keep time.Duration, log *slog.Logger) *Keeper {
-	return &Keeper{store: s, keep: keep, log: log, first: firstLook, every: lookEvery, pause: minPause, now: time.Now}
+	return &Keeper{store: s, keep: keep, log: log, first: firstLook, every: lookEvery, pause: minPause, now: s.Now}
 }
 
 // Run removes what has become too old, until ctx ends.

@@ -26,6 +26,8 @@ func TestMain(m *testing.M) { os.Exit(testkit.Run(m)) }
 // trimmer is a store that fails when it is told to.
 type trimmer func(before time.Time, after int64) (store.Trimmed, error)
 
+func (trimmer) Now() time.Time { return time.Now() }
+
 func (f trimmer) Trim(_ context.Context, before time.Time, after int64, _ int) (store.Trimmed, error) {
 	return f(before, after)
 }
@@ -150,7 +152,7 @@ func deliver(t *testing.T, s *store.Store, c *models.Channel, n int) {
 			Deliveries: []store.NewDelivery{{ChannelID: c.ID, Leased: true}},
 		}
 	}
-	results, err := s.CreateAlerts(t.Context(), batch, store.Lease{Holder: "me", Until: time.Now().Add(time.Minute).UTC()})
+	results, err := s.CreateAlerts(t.Context(), batch, "me")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +161,7 @@ func deliver(t *testing.T, s *store.Store, c *models.Channel, n int) {
 		d := r.Deliveries[0]
 		outcomes[i] = store.Outcome{Delivery: d, Status: models.Delivered, Attempt: &models.DeliveryAttempt{DeliveryID: d.ID, Number: 1, StartedAt: time.Now()}}
 	}
-	if _, err := s.Record(t.Context(), "me", outcomes); err != nil {
+	if _, err := s.Record(t.Context(), "me", outcomes, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Place(t.Context()); err != nil {

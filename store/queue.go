@@ -254,6 +254,13 @@ func (s *Store) Release(ctx context.Context, holder string, deliveryIDs []int64)
 	return err
 }
 
+// Leased gives the pending deliveries that are leased to holder.
+func (s *Store) Leased(ctx context.Context, holder string) ([]int64, error) {
+	var ids []int64
+	err := s.db.NewRaw("SELECT id FROM deliveries WHERE status = 'PENDING' AND leased_by = ?", holder).Scan(ctx, &ids)
+	return ids, s.explain("look for leased deliveries", err)
+}
+
 // ReleaseAll ends every lease, and makes due what has not been tried: the clock may have been set back since. Only for a
 // process that has the database to itself, when it starts.
 func (s *Store) ReleaseAll(ctx context.Context) (int64, error) {

@@ -24,7 +24,7 @@ func ended(t *testing.T, s *store.Store, n int, status models.DeliveryStatus, ch
 		}
 		batch = append(batch, in)
 	}
-	results, err := s.CreateAlerts(t.Context(), batch, lease("me"))
+	results, err := s.CreateAlerts(t.Context(), batch, "me")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,8 +36,8 @@ func ended(t *testing.T, s *store.Store, n int, status models.DeliveryStatus, ch
 			})
 		}
 	}
-	if applied, err := s.Record(t.Context(), "me", outcomes); err != nil || len(applied) != len(outcomes) {
-		t.Fatalf("recorded %d of %d, %v", len(applied), len(outcomes), err)
+	if applied := record(t, s, "me", outcomes...); len(applied) != len(outcomes) {
+		t.Fatalf("recorded %d of %d", len(applied), len(outcomes))
 	}
 	return results
 }
@@ -48,8 +48,8 @@ func age(t *testing.T, s *store.Store) time.Time {
 	if err := s.Place(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	moment := time.Now().UTC().Truncate(time.Microsecond).Add(time.Microsecond)
-	testkit.Until(t, "the clock to go on", func() bool { return time.Now().Truncate(time.Microsecond).After(moment) })
+	moment := s.Now().Add(time.Microsecond)
+	testkit.Until(t, "the clock to go on", func() bool { return s.Now().After(moment) })
 	return moment
 }
 
@@ -157,14 +157,14 @@ func TestTrim_LeavesAnAlertThatSomebodyIsStillToBeToldAbout(t *testing.T) {
 		for range 7 { // more than a batch: what is behind them goes all the same
 			in := insert(alert("error"), c, slow)
 			in.Deliveries[0].Leased = true
-			r, err := s.CreateAlerts(t.Context(), []store.AlertInsert{in}, lease("me"))
+			r, err := s.CreateAlerts(t.Context(), []store.AlertInsert{in}, "me")
 			if err != nil {
 				t.Fatal(err)
 			}
 			waiting = append(waiting, r...)
 			o := store.Outcome{Delivery: r[0].Deliveries[0], Status: models.Delivered, Attempt: &models.DeliveryAttempt{DeliveryID: r[0].Deliveries[0].ID, Number: 1}}
-			if applied, err := s.Record(t.Context(), "me", []store.Outcome{o}); err != nil || len(applied) != 1 {
-				t.Fatal(applied, err)
+			if applied := record(t, s, "me", o); len(applied) != 1 {
+				t.Fatal(applied)
 			}
 		}
 		gone := ended(t, s, 5, models.Failed, c)
@@ -182,17 +182,13 @@ func TestTrim_LeavesAnAlertThatSomebodyIsStillToBeToldAbout(t *testing.T) {
 		if alerts, deliveries := counts(t, s); alerts != 7 || deliveries != 14 {
 			t.Errorf("%d alerts and %d deliveries are left, want 7 and 14", alerts, deliveries)
 		}
-		claimed, err := s.Claim(t.Context(), waiting[0].Deliveries[0].ChannelID, 9, lease("me"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		rest, err := s.Claim(t.Context(), waiting[0].Deliveries[1].ChannelID, 9, lease("me"))
-		if claimed = append(claimed, rest...); err != nil || len(claimed) != 7 {
-			t.Fatalf("claimed %d, %v", len(claimed), err)
+		claimed := append(claim(t, s, c, 9, "me"), claim(t, s, slow, 9, "me")...)
+		if len(claimed) != 7 {
+			t.Fatalf("claimed %d", len(claimed))
 		}
 		o := store.Outcome{Delivery: claimed[0].Delivery, Status: models.Delivered, Attempt: &models.DeliveryAttempt{DeliveryID: claimed[0].Delivery.ID, Number: 1}}
-		if applied, err := s.Record(t.Context(), "me", []store.Outcome{o}); err != nil || len(applied) != 1 {
-			t.Fatal(applied, err)
+		if applied := record(t, s, "me", o); len(applied) != 1 {
+			t.Fatal(applied)
 		}
 		if sum := sweep(t, s, before, 3); sum.Alerts != 1 || sum.Deliveries != 2 || sum.Attempts != 2 {
 			t.Errorf("removed %+v when the delivery was made", sum)
@@ -344,7 +340,7 @@ func TestTrim_AReaderThatKeepsUpMissesNothing(t *testing.T) {
 		const n = 300
 		creator.Go(func() {
 			for range n {
-				if _, err := s.CreateAlerts(ctx, []store.AlertInsert{insert(alert("error"))}, lease("x")); err != nil {
+				if _, err := s.CreateAlerts(ctx, []store.AlertInsert{insert(alert("error"))}, "x"); err != nil {
 					t.Error(err)
 					return
 				}
