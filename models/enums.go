@@ -56,14 +56,15 @@ const (
 	Discord   ChannelType = "DISCORD"
 )
 
-var channelTypes = []ChannelType{Email, Slack, Webhook, PagerDuty, Opsgenie, Teams, Discord}
+// ChannelTypes lists every type.
+var ChannelTypes = []ChannelType{Email, Slack, Webhook, PagerDuty, Opsgenie, Teams, Discord}
 
 // MarshalGQL writes the type as a GraphQL enum.
 func (t ChannelType) MarshalGQL(w io.Writer) { writeEnum(w, string(t)) }
 
 // UnmarshalGQL reads a GraphQL enum.
 func (t *ChannelType) UnmarshalGQL(v any) (err error) {
-	*t, err = readEnum("ChannelType", v, channelTypes)
+	*t, err = readEnum("ChannelType", v, ChannelTypes)
 	return err
 }
 
@@ -120,14 +121,15 @@ const (
 	HealthBroken  HealthState = "BROKEN"  // the service said that nothing works until somebody mends it
 )
 
-var healthStates = []HealthState{HealthOK, HealthFailing, HealthPaused, HealthBroken}
+// HealthStates lists every state.
+var HealthStates = []HealthState{HealthOK, HealthFailing, HealthPaused, HealthBroken}
 
 // MarshalGQL writes the state as a GraphQL enum.
 func (s HealthState) MarshalGQL(w io.Writer) { writeEnum(w, string(s)) }
 
 // UnmarshalGQL reads a GraphQL enum.
 func (s *HealthState) UnmarshalGQL(v any) (err error) {
-	*s, err = readEnum("HealthState", v, healthStates)
+	*s, err = readEnum("HealthState", v, HealthStates)
 	return err
 }
 
