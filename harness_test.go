@@ -69,7 +69,7 @@ func startServer(t testing.TB, databaseURL string, settings ...string) *server {
 		t.Fatal(err)
 	}
 	web := newFront()
-	web.open(running.api, s.Ping)
+	web.open(running, s.Ping)
 	httpServer := httptest.NewServer(web)
 	stop := sync.OnceFunc(func() {
 		running.streams.end()

@@ -23,6 +23,7 @@ import (
 	"github.com/rustbucket/alerts/dispatch"
 	"github.com/rustbucket/alerts/feed"
 	"github.com/rustbucket/alerts/graph"
+	"github.com/rustbucket/alerts/metrics"
 	"github.com/rustbucket/alerts/notifiers"
 	"github.com/rustbucket/alerts/playground"
 	"github.com/rustbucket/alerts/retention"
@@ -83,7 +84,7 @@ func serve(c config) error {
 	if err != nil {
 		return err
 	}
-	web.open(running.api, s.Ping)
+	web.open(running, s.Ping)
 	greet(listener.Addr(), c, firstToken, applied)
 	if c.AdminToken.short() {
 		log.Warn("ADMIN_TOKEN is shorter than 16 characters and could be guessed: make one with openssl rand -hex 32")
@@ -113,8 +114,9 @@ func serve(c config) error {
 
 // rooms are the parts of the server that run.
 type rooms struct {
-	api  http.Handler
-	feed *feed.Feed
+	api    http.Handler
+	scrape http.Handler // the metrics
+	feed   *feed.Feed
 
 	dispatcher *dispatch.Dispatcher
 
@@ -146,6 +148,7 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 	if err := directory.Refresh(ctx); err != nil {
 		return nil, err
 	}
+	counted := metrics.New(version, log)
 	dispatcher := newDispatcher(c, s, directory, log)
 	intake := dispatch.NewIntake(s, directory, dispatcher)
 	events := feed.New(s, log)
@@ -165,6 +168,8 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 	if c.Retention > 0 {
 		r.rest.run(retention.New(s, time.Duration(c.Retention), log).Run)
 	}
+	counted.Watch(metrics.Source{Subscribers: events.Readers})
+	r.scrape = counted.Handler(doorman.Viewer)
 	r.sender.run(dispatcher.Run)
 	r.intake.run(func(ctx context.Context) { intake.Run(context.WithoutCancel(ctx), ctx.Done()) })
 	r.api = graph.NewHandler(
@@ -248,9 +253,9 @@ type front struct {
 }
 
 type state struct {
-	api  http.Handler
-	ping func(context.Context) error
-	not  string // why not ready; empty when ready
+	api, scrape http.Handler
+	ping        func(context.Context) error
+	not         string // why not ready; empty when ready
 }
 
 func newFront() *front {
@@ -260,6 +265,7 @@ func newFront() *front {
 	f.mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	f.mux.HandleFunc("/readyz", f.ready)
 	f.mux.HandleFunc("/graphql", f.graphql)
+	f.mux.HandleFunc("/metrics", f.metrics)
 	f.mux.Handle("/", page)
 	return f
 }
@@ -267,8 +273,8 @@ func newFront() *front {
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) { f.mux.ServeHTTP(w, r) }
 
 // open lets callers in.
-func (f *front) open(api http.Handler, ping func(context.Context) error) {
-	f.state.Store(&state{api: api, ping: ping})
+func (f *front) open(r *rooms, ping func(context.Context) error) {
+	f.state.Store(&state{api: r.api, scrape: r.scrape, ping: ping})
 }
 
 // drain makes load balancers send callers elsewhere; who comes all the same is still served.
@@ -298,13 +304,26 @@ func (f *front) ready(w http.ResponseWriter, r *http.Request) {
 func (f *front) graphql(w http.ResponseWriter, r *http.Request) {
 	now := f.state.Load()
 	if now.api == nil {
-		w.Header().Set("Retry-After", "1")
-		http.Error(w, "not ready: "+now.not, http.StatusServiceUnavailable)
+		now.refuse(w)
 		return
 	}
 	f.streams.Add(1)
 	defer f.streams.Done()
 	now.api.ServeHTTP(w, r)
+}
+
+func (f *front) metrics(w http.ResponseWriter, r *http.Request) {
+	now := f.state.Load()
+	if now.scrape == nil {
+		now.refuse(w)
+		return
+	}
+	now.scrape.ServeHTTP(w, r)
+}
+
+func (s *state) refuse(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "1")
+	http.Error(w, "not ready: "+s.not, http.StatusServiceUnavailable)
 }
 
 func (f *front) waitForStreams(atMost time.Duration) {
