@@ -413,6 +413,8 @@ func TestSettingsPage_IsUpToDate(t *testing.T) {
 		"value counts as none. A wrong value, or a misspelt name in `.env`, stops the start with one line that says what is\n" +
 		"accepted. Django's names and spellings are kept, so the `.env` of the former application works as it is; other names in\n" +
 		"it are left alone. In `.env`, `${NAME}` stands for a value further up, and any other `$` for itself.\n\n" +
+		"OpenTelemetry's own variables (`OTEL_…`) turn traces on, see [monitoring.md](monitoring.md#traces). They are read from the\n" +
+		"environment alone, not from `.env`.\n\n" +
 		"| name | default | what | accepted |\n| --- | --- | --- | --- |\n")
 	for _, s := range settings() {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.name, s.fallback, s.about, strings.NewReplacer("|", `\|`, "<", `\<`).Replace(s.accepts))

@@ -29,6 +29,7 @@ import (
 	"github.com/rustbucket/alerts/retention"
 	"github.com/rustbucket/alerts/seal"
 	"github.com/rustbucket/alerts/store"
+	"github.com/rustbucket/alerts/tracing"
 )
 
 // version is set when a release is built (-ldflags "-X main.version=…").
@@ -38,6 +39,7 @@ var version = "dev"
 const (
 	stopRequests = 10 * time.Second
 	stopStreams  = 3 * time.Second
+	stopTraces   = 3 * time.Second
 )
 
 // writeTimeout is the longest time for an ordinary answer, from the request's head on; streams have a deadline for each write.
@@ -52,6 +54,11 @@ func serve(c config) error {
 		return fmt.Errorf("LISTEN_ADDR=%s cannot be listened on: %w", c.ListenAddr, err)
 	}
 	log := newLogger(c)
+	stopTracing, err := tracing.Start(version, log)
+	if err != nil {
+		return err
+	}
+	defer stopTracing(stopTraces)
 	web := newFront()
 	httpServer := &http.Server{
 		Handler: web, ReadHeaderTimeout: 10 * time.Second, WriteTimeout: writeTimeout, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
@@ -172,10 +179,10 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 	r.scrape = counted.Handler(doorman.Viewer)
 	r.sender.run(dispatcher.Run)
 	r.intake.run(func(ctx context.Context) { intake.Run(context.WithoutCancel(ctx), ctx.Done()) })
-	r.api = graph.NewHandler(
+	r.api = tracing.Handler(graph.NewHandler(
 		&graph.Resolver{Store: s, Directory: directory, Intake: intake, Dispatcher: dispatcher, Feed: events, Log: log},
 		graph.Options{Doorman: doorman, AllowedOrigins: c.AllowedOrigins, Draining: r.streams.ctx},
-	)
+	))
 	return r, nil
 }
 

@@ -25,6 +25,7 @@ import (
 
 	"github.com/rustbucket/alerts/access"
 	"github.com/rustbucket/alerts/models"
+	"github.com/rustbucket/alerts/tracing"
 )
 
 const (
@@ -63,6 +64,9 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 	srv.AddTransport(transport.SSE{KeepAlivePingInterval: pingInterval})
 	srv.AddTransport(get{})
 	srv.AddTransport(transport.POST{})
+	if tracing.On() {
+		srv.AroundOperations(traced)
+	}
 	srv.AroundOperations(streamsOnly)
 	srv.SetParserTokenLimit(maxQueryTokens)
 	srv.SetQueryCache(smallQueries{lru.New[*ast.QueryDocument](maxQueries)})
