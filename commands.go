@@ -132,7 +132,7 @@ func (t testNotification) run(ctx context.Context, c config, s *store.Store, out
 		}
 		return fmt.Errorf("there is no channel named %q: --list shows them", t.Channel)
 	}
-	dispatcher := newDispatcher(c, s, directory, newLogger(c))
+	dispatcher := newDispatcher(c, s, directory, nil, newLogger(c))
 	failed := false
 	for _, r := range dispatcher.TestAll(ctx, channels) {
 		mark := "ok    "

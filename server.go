@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	stdlog "log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -156,7 +158,8 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 		return nil, err
 	}
 	counted := metrics.New(version, log)
-	dispatcher := newDispatcher(c, s, directory, log)
+	dispatcher := newDispatcher(c, s, directory, counted, log)
+	s.OnCancel(dispatcher.Cancelled)
 	intake := dispatch.NewIntake(s, directory, dispatcher)
 	events := feed.New(s, log)
 	r := &rooms{feed: events, dispatcher: dispatcher, streams: newPart(), intake: newPart(), sender: newPart(), rest: newPart()}
@@ -175,7 +178,11 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 	if c.Retention > 0 {
 		r.rest.run(retention.New(s, time.Duration(c.Retention), log).Run)
 	}
-	counted.Watch(metrics.Source{Subscribers: events.Readers})
+	counted.Watch(metrics.Source{
+		Backlog: s.BacklogByType, Channels: directory.Healths, EventsLag: s.EventsLag,
+		Paused:      func(context.Context) (bool, error) { return directory.Pause() != nil, nil },
+		Subscribers: events.Readers, InFlight: dispatcher.InFlight,
+	})
 	r.scrape = counted.Handler(doorman.Viewer)
 	r.sender.run(dispatcher.Run)
 	r.intake.run(func(ctx context.Context) { intake.Run(context.WithoutCancel(ctx), ctx.Done()) })
@@ -193,9 +200,9 @@ func (r *rooms) stop() {
 	r.rest.stop()
 }
 
-func newDispatcher(c config, s *store.Store, directory *dispatch.Directory, log *slog.Logger) *dispatch.Dispatcher {
+func newDispatcher(c config, s *store.Store, directory *dispatch.Directory, counted *metrics.Metrics, log *slog.Logger) *dispatch.Dispatcher {
 	set := notifiers.NewSet(notifiers.Settings{Version: version, Egress: notifiers.NewEgress(c.EgressAllow), Mail: c.mail()})
-	return dispatch.NewDispatcher(s, directory, set, time.Duration(c.DeliveryTimeout), log)
+	return dispatch.NewDispatcher(s, directory, set, time.Duration(c.DeliveryTimeout), counted, log)
 }
 
 // openStore opens the database and the key to its secrets.
@@ -359,6 +366,8 @@ func (c config) mail() notifiers.MailSettings {
 const gcPercent = 400
 
 func main() {
+	// The HTTP client writes what a receiver sends unasked to the standard log, secrets that it echoes included. Ours is slog.
+	stdlog.SetOutput(io.Discard)
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}

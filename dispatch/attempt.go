@@ -8,9 +8,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/rustbucket/alerts/metrics"
 	"github.com/rustbucket/alerts/models"
 	"github.com/rustbucket/alerts/notifiers"
 	"github.com/rustbucket/alerts/store"
+	"github.com/rustbucket/alerts/tracing"
 )
 
 // maxTests is how many channels one testChannels tests at a time.
@@ -20,21 +22,19 @@ const maxTests = 16
 const neverTold = "not sent: the channel was not told of the alert itself"
 
 // attempt sends one message, or decides that it is not to be sent any more, and says what that makes of its deliveries.
-func (d *Dispatcher) attempt(j job) []store.Outcome {
-	ctx, cancel := context.WithTimeout(context.Background(), d.timeout)
-	defer cancel()
-	channel := d.channel(ctx, j.message[0].Delivery.ChannelID)
+func (d *Dispatcher) attempt(j job) []report {
+	channel := d.channel(context.Background(), j.message[0].Delivery.ChannelID)
 	if channel.DeletedAt == nil && !channel.IsActive {
 		// Perhaps another process has just switched it on: only the database knows.
-		if err := d.directory.refreshOlder(ctx, time.Now().Add(-pollEvery)); err == nil {
-			channel = d.channel(ctx, channel.ID)
+		if err := d.directory.refreshOlder(context.Background(), time.Now().Add(-pollEvery)); err == nil {
+			channel = d.channel(context.Background(), channel.ID)
 		}
 	}
-	var outcomes []store.Outcome
+	var outcomes []report
 	var sent []store.Claimed
 	for _, c := range j.message {
 		if reason := d.reasonNotToSend(c, channel); reason != "" {
-			outcomes = append(outcomes, store.Outcome{Delivery: c.Delivery, Alert: c.Alert, Status: models.Cancelled, Error: &reason})
+			outcomes = append(outcomes, report{Outcome: store.Outcome{Delivery: c.Delivery, Alert: c.Alert, Status: models.Cancelled, Error: &reason}})
 		} else {
 			sent = append(sent, c)
 		}
@@ -42,9 +42,17 @@ func (d *Dispatcher) attempt(j job) []store.Outcome {
 	if len(sent) == 0 {
 		return outcomes
 	}
+	spanned, end := tracing.StartAttempt(span(channel, sent))
+	ctx, cancel := context.WithTimeout(spanned, d.timeout)
+	defer cancel()
 	started, began := d.store.Now(), time.Now()
 	result := d.send(ctx, d.notification(channel, sent))
 	took := time.Since(began)
+	end(result.Error)
+	d.metrics.Attempt(channel.Type(), resultLabel(result), took)
+	if len(sent) > 1 && result.Result == notifiers.Delivered {
+		d.metrics.DigestSent(channel.Type(), len(sent))
+	}
 	d.log.Debug("attempt", "delivery", sent[0].Delivery.ID, "deliveries", len(sent), "alert", sent[0].Alert.ID, "channel", channel.ID,
 		"status", result.StatusCode, "error", result.Error, "duration", took)
 	for i, c := range sent {
@@ -62,6 +70,23 @@ func (d *Dispatcher) attempt(j job) []store.Outcome {
 		outcomes = append(outcomes, o)
 	}
 	return outcomes
+}
+
+// span says what the trace of a message's attempt is about. A digest begins a trace of its own, with links to its alerts'.
+func span(channel *models.Channel, sent []store.Claimed) (traceparent string, a tracing.Attempt) {
+	first := sent[0]
+	a = tracing.Attempt{Type: channel.Type(), ChannelID: channel.ID, Number: first.Delivery.Attempts + 1}
+	if len(sent) == 1 {
+		a.AlertID, a.DeliveryID = first.Alert.ID, first.Delivery.ID
+		return first.Alert.TraceParent, a
+	}
+	a.Digest = len(sent)
+	for _, c := range sent {
+		if c.Alert.TraceParent != "" {
+			a.Links = append(a.Links, c.Alert.TraceParent)
+		}
+	}
+	return "", a
 }
 
 // reasonNotToSend says why a delivery is not to be sent any more; empty when it is.
@@ -113,20 +138,23 @@ func (d *Dispatcher) send(ctx context.Context, n notifiers.Notification) (outcom
 }
 
 // judge says what an attempt makes of its delivery.
-func (d *Dispatcher) judge(c store.Claimed, attempt *models.DeliveryAttempt, o notifiers.Outcome) store.Outcome {
+func (d *Dispatcher) judge(c store.Claimed, attempt *models.DeliveryAttempt, o notifiers.Outcome) report {
 	now := d.store.Now()
-	result := store.Outcome{Delivery: c.Delivery, Alert: c.Alert, Attempt: attempt, Status: models.Failed, Error: attempt.Error}
+	result := report{
+		Outcome: store.Outcome{Delivery: c.Delivery, Alert: c.Alert, Attempt: attempt, Status: models.Failed, Error: attempt.Error},
+		reason:  metrics.ReasonRefused,
+	}
 	later := func(delay time.Duration) {
 		next := now.Add(delay).Truncate(time.Microsecond)
 		result.Status, result.NextAttemptAt = models.Pending, &next
 	}
 	giveUp := func(after string) {
 		given := fmt.Sprintf("given up after %s: %s", after, o.Error)
-		result.Error = &given
+		result.Error, result.reason = &given, metrics.ReasonExhausted
 	}
 	switch made := attempt.Number - c.Delivery.SeriesStart; {
 	case o.Result == notifiers.Delivered:
-		result.Status, result.Error = models.Delivered, nil
+		result.Status, result.Error, result.reason = models.Delivered, nil, metrics.ReasonDelivered
 	case o.Result == notifiers.Retry && o.Asked:
 		if now.Sub(c.Delivery.SeriesBegan) > models.MaxWait {
 			giveUp(models.MaxWait.String())
@@ -140,8 +168,25 @@ func (d *Dispatcher) judge(c store.Claimed, attempt *models.DeliveryAttempt, o n
 		} else {
 			giveUp(fmt.Sprintf("%d attempts", made))
 		}
+	case o.Result == notifiers.ChannelBroken:
+		result.reason = metrics.ReasonChannelBroken
 	}
 	return result
+}
+
+// resultLabel names what an attempt came to, for the metrics.
+func resultLabel(o notifiers.Outcome) string {
+	switch {
+	case o.Result == notifiers.Delivered:
+		return metrics.ResultDelivered
+	case o.Result == notifiers.Retry && o.Asked:
+		return metrics.ResultAsked
+	case o.Result == notifiers.Retry:
+		return metrics.ResultRetry
+	case o.Result == notifiers.ChannelBroken:
+		return metrics.ResultBroken
+	}
+	return metrics.ResultRefused
 }
 
 // observe says what an attempt shows about its channel, or nil when it works as it is known to: then the time of the success is

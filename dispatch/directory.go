@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rustbucket/alerts/metrics"
 	"github.com/rustbucket/alerts/models"
 	"github.com/rustbucket/alerts/store"
 )
@@ -45,6 +46,14 @@ func (d *Directory) All() []*models.Channel { return d.now.Load().all }
 
 // Get gives a channel, or nil when there is none or it was deleted.
 func (d *Directory) Get(id int64) *models.Channel { return d.now.Load().byID[id] }
+
+// typeOf gives the type of a channel, or "" when there is none or it was deleted.
+func (d *Directory) typeOf(id int64) models.ChannelType {
+	if c := d.Get(id); c != nil {
+		return c.Type()
+	}
+	return ""
+}
 
 // State gives what is known of how a channel fares; never nil. It may be a little old: only the database knows for sure.
 func (d *Directory) State(id int64) *models.ChannelState {
@@ -112,6 +121,21 @@ func (d *Directory) observed(states []*models.ChannelState) {
 		next.states[s.ChannelID] = s
 	}
 	d.now.Store(&next)
+}
+
+// Healths counts the active channels by type and health, for the metrics. The states come from the database.
+func (d *Directory) Healths(ctx context.Context) (map[metrics.ChannelGroup]int, error) {
+	states, err := d.store.States(ctx)
+	if err != nil {
+		return nil, err
+	}
+	n := make(map[metrics.ChannelGroup]int)
+	for _, c := range d.All() {
+		if s := states[c.ID]; s != nil && c.IsActive {
+			n[metrics.ChannelGroup{Type: c.Type(), State: s.Health}]++
+		}
+	}
+	return n, nil
 }
 
 // Changed says that another process has changed something. It never blocks.

@@ -60,7 +60,7 @@ func newWorldWith(t *testing.T, o store.Options, send notifierFunc) *world {
 	if err := w.directory.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.dispatcher = NewDispatcher(s, w.directory, notifiers.Set{models.Webhook: send}, 2*time.Second, log)
+	w.dispatcher = NewDispatcher(s, w.directory, notifiers.Set{models.Webhook: send}, 2*time.Second, nil, log)
 	w.intake = NewIntake(s, w.directory, w.dispatcher)
 	ctx, cancel := context.WithCancel(context.Background())
 	taking := make(chan struct{})

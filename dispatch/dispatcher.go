@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rustbucket/alerts/metrics"
 	"github.com/rustbucket/alerts/models"
 	"github.com/rustbucket/alerts/notifiers"
 	"github.com/rustbucket/alerts/store"
@@ -42,6 +43,7 @@ type Dispatcher struct {
 	directory *Directory
 	notifiers notifiers.Set
 	log       *slog.Logger
+	metrics   *metrics.Metrics
 	holder    string        // names this process in leases
 	timeout   time.Duration // of one attempt
 	records   chan report
@@ -61,12 +63,12 @@ type Dispatcher struct {
 	back chan struct{} // there is something to hand back
 }
 
-// NewDispatcher makes a dispatcher. timeout is that of one attempt, from connecting to the last byte of the answer.
-func NewDispatcher(s *store.Store, directory *Directory, set notifiers.Set, timeout time.Duration, log *slog.Logger) *Dispatcher {
+// NewDispatcher makes a dispatcher. timeout is that of one attempt, from connecting to the last byte of the answer; m may be nil.
+func NewDispatcher(s *store.Store, directory *Directory, set notifiers.Set, timeout time.Duration, m *metrics.Metrics, log *slog.Logger) *Dispatcher {
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // never fails, as its documentation says
 	return &Dispatcher{
-		store: s, directory: directory, notifiers: set, log: log, timeout: timeout, holder: hex.EncodeToString(id[:]),
+		store: s, directory: directory, notifiers: set, log: log, metrics: m, timeout: timeout, holder: hex.EncodeToString(id[:]),
 		records: make(chan report, maxRecordQueue), lanes: make(map[int64]*lane), held: make(map[int64]struct{}), successes: make(map[int64]time.Time),
 		wake: make(chan struct{}, 1), back: make(chan struct{}, 1),
 	}
@@ -181,6 +183,7 @@ func (d *Dispatcher) claim(ctx context.Context, channelID int64) {
 		claims = new(store.Claims)
 	}
 	if claims.Reclaimed > 0 {
+		d.metrics.LeasesReclaimed(claims.Reclaimed)
 		d.log.Info("took over deliveries of a process that has died", "deliveries", claims.Reclaimed, "channel", channelID)
 	}
 	for _, m := range claims.Messages {
@@ -225,8 +228,11 @@ func (d *Dispatcher) Wake(channelIDs []int64) {
 	d.signal(d.wake)
 }
 
-// expire gives up what has waited too long for a channel that is out of service.
+// expire gives up what has waited too long for a channel that is out of service, and cancels what waits for one out of use.
 func (d *Dispatcher) expire(ctx context.Context) {
+	if err := d.store.CancelStranded(ctx); err != nil {
+		d.complain(ctx, "cancelling what waits for channels out of use failed, trying again", err)
+	}
 	for d.alive() {
 		claimed, err := d.store.ClaimExpired(ctx, maxRecordBatch, d.holder)
 		if err != nil {
@@ -234,7 +240,7 @@ func (d *Dispatcher) expire(ctx context.Context) {
 			d.complain(ctx, "looking for what has waited too long failed, trying again", err)
 		}
 		for _, c := range claimed {
-			d.records <- report{Outcome: d.expired(c)}
+			d.records <- report{Outcome: d.expired(c), reason: metrics.ReasonExpired}
 		}
 		if len(claimed) < maxRecordBatch {
 			return

@@ -39,7 +39,11 @@ func (in *Intake) Run(ctx context.Context, stop <-chan struct{}) { in.batches.ru
 
 // Create stores valid alerts, all or none, and answers in their order. OVERLOADED when too many wait.
 func (in *Intake) Create(ctx context.Context, alerts []*models.NewAlert) ([]*models.Alert, error) {
-	return in.batches.do(ctx, alerts)
+	created, err := in.batches.do(ctx, alerts)
+	if models.HasCode(err, models.Overloaded) {
+		in.dispatcher.metrics.AlertsRefused(len(alerts))
+	}
+	return created, err
 }
 
 // Preview says who would be told about the alert now.
@@ -114,7 +118,11 @@ func (in *Intake) storeTogether(ctx context.Context, calls [][]*models.NewAlert)
 
 // handOver gives the dispatcher what it has reserved room for, and takes back the room for what was not stored.
 func (in *Intake) handOver(batch []store.AlertInsert, results []store.AlertResult) {
+	duplicates := 0
 	for i, insert := range batch {
+		if results != nil && results[i].Duplicate {
+			duplicates++
+		}
 		for j, d := range insert.Deliveries {
 			switch stored := results != nil && !results[i].Duplicate; {
 			case stored && d.Leased:
@@ -127,4 +135,6 @@ func (in *Intake) handOver(batch []store.AlertInsert, results []store.AlertResul
 			}
 		}
 	}
+	in.dispatcher.metrics.AlertsDeduplicated(duplicates)
+	in.dispatcher.metrics.AlertsCreated(models.FromAPI, len(results)-duplicates)
 }

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"time"
 
+	"github.com/rustbucket/alerts/models"
 	"github.com/rustbucket/alerts/store"
 )
 
@@ -148,16 +149,16 @@ func (d *Dispatcher) work(l *lane) {
 		if !ok {
 			return
 		}
-		var last report
-		for _, o := range d.attempt(j) {
-			last = report{Outcome: o}
-			if o.Observed != nil {
-				last.recorded = make(chan struct{})
+		var recorded chan struct{}
+		for _, r := range d.attempt(j) {
+			if r.Observed != nil {
+				recorded = make(chan struct{})
+				r.recorded = recorded
 			}
-			d.records <- last
+			d.records <- r
 		}
-		if last.recorded != nil {
-			<-last.recorded // whether the channel may be told anything more is decided there
+		if recorded != nil {
+			<-recorded // whether the channel may be told anything more is decided there
 		}
 	}
 }
@@ -243,6 +244,19 @@ func (d *Dispatcher) nextSlot() <-chan time.Time {
 		return nil
 	}
 	return time.After(pause)
+}
+
+// InFlight says how many workers are sending, by the type of their channels.
+func (d *Dispatcher) InFlight() map[models.ChannelType]int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := make(map[models.ChannelType]int)
+	for id, l := range d.lanes {
+		if l.running > 0 {
+			n[d.directory.typeOf(id)] += l.running
+		}
+	}
+	return n
 }
 
 // sweepLanes forgets the lanes of channels that are gone.

@@ -2,8 +2,10 @@ package dispatch
 
 import (
 	"context"
+	"maps"
 	"time"
 
+	"github.com/rustbucket/alerts/metrics"
 	"github.com/rustbucket/alerts/models"
 	"github.com/rustbucket/alerts/store"
 )
@@ -18,6 +20,7 @@ const (
 // report is an outcome on its way to be recorded.
 type report struct {
 	store.Outcome
+	reason   string        // for the metrics: why it is as it is
 	recorded chan struct{} // closed when it is, or when nobody will record it any more; nil when nobody waits for that
 }
 
@@ -43,7 +46,8 @@ func (d *Dispatcher) record(ctx context.Context) {
 		for i, r := range reports {
 			batch[i] = r.Outcome
 		}
-		d.recordBatch(ctx, batch)
+		applied := d.recordBatch(ctx, batch)
+		d.count(reports, batch, applied)
 		ids := make([]int64, len(reports))
 		for i, r := range reports {
 			ids[i] = r.Delivery.ID
@@ -59,22 +63,23 @@ func (d *Dispatcher) record(ctx context.Context) {
 
 // recordBatch tries until the outcomes are stored, or ctx ends: it is no matter of time, since an outcome whose delivery went
 // to somebody else changes nothing.
-func (d *Dispatcher) recordBatch(ctx context.Context, batch []store.Outcome) {
+func (d *Dispatcher) recordBatch(ctx context.Context, batch []store.Outcome) (applied map[int64]*models.Delivery) {
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		recorded, err := d.store.Record(ctx, d.holder, batch, d.react)
 		switch {
 		case err == nil:
 			d.tell(batch, recorded.Applied)
 			d.settled(recorded)
-			return
+			return recorded.Applied
 		case ctx.Err() != nil:
 			d.log.Error("outcomes could not be recorded before the end; the deliveries are made again", "deliveries", len(batch), "error", err)
-			return
+			return nil
 		case store.Refused(err) && len(batch) > 1: // one that cannot be stored harms no other
+			applied = make(map[int64]*models.Delivery, len(batch))
 			for _, o := range batch {
-				d.recordBatch(ctx, []store.Outcome{o})
+				maps.Copy(applied, d.recordBatch(ctx, []store.Outcome{o}))
 			}
-			return
+			return applied
 		case store.Refused(err) && batch[0].Attempt != nil:
 			d.log.Error("an outcome cannot be stored; the delivery ends as failed", "delivery", batch[0].Delivery.ID, "error", err)
 			why := "the outcome of an attempt could not be stored; the server's log says why"
@@ -89,8 +94,42 @@ func (d *Dispatcher) recordBatch(ctx context.Context, batch []store.Outcome) {
 	}
 }
 
+// count counts the deliveries that have come to their end. batch is what became of the reports' outcomes while they were
+// recorded.
+func (d *Dispatcher) count(reports []report, batch []store.Outcome, applied map[int64]*models.Delivery) {
+	for i, r := range reports {
+		now := applied[r.Delivery.ID]
+		if now == nil || now.Status == models.Pending {
+			continue
+		}
+		reason := r.reason
+		if now.Status == models.Cancelled && batch[i].Error != nil {
+			reason = cancelReason(*batch[i].Error)
+		}
+		d.metrics.DeliveryEnded(d.directory.typeOf(now.ChannelID), now.Status, reason, now.CompletedAt.Sub(now.CreatedAt))
+	}
+}
+
+// Cancelled counts deliveries of a channel that were cancelled without having been claimed.
+func (d *Dispatcher) Cancelled(channelID int64, reason string) {
+	d.metrics.DeliveryEnded(d.directory.typeOf(channelID), models.Cancelled, cancelReason(reason), 0)
+}
+
+func cancelReason(text string) string {
+	switch text {
+	case store.CancelledInactive:
+		return metrics.ReasonDeactivated
+	case store.CancelledDeleted:
+		return metrics.ReasonDeleted
+	case neverTold:
+		return metrics.ReasonNotTold
+	}
+	return metrics.ReasonCancelled
+}
+
 // settled follows up on what was recorded: channels that are in service again, and what is newly to be sent.
 func (d *Dispatcher) settled(r *store.Recorded) {
+	d.countStates(r)
 	d.directory.observed(r.States)
 	waiting := r.Waiting
 	for _, s := range r.States {
@@ -103,6 +142,24 @@ func (d *Dispatcher) settled(r *store.Recorded) {
 	}
 	if len(waiting) > 0 {
 		d.Wake(waiting)
+	}
+}
+
+// countStates counts what became of channels, and what the server raised about it.
+func (d *Dispatcher) countStates(r *store.Recorded) {
+	for _, s := range r.States {
+		if s.Health != d.directory.State(s.ChannelID).Health {
+			d.metrics.ChannelTransition(d.directory.typeOf(s.ChannelID), s.Health)
+			d.log.Info("a channel's health changed", "channel", s.ChannelID, "health", s.Health, "failures", s.Failures)
+		}
+	}
+	for _, a := range r.Raised {
+		if a.Duplicate {
+			d.metrics.AlertsDeduplicated(1)
+		} else {
+			d.metrics.AlertsCreated(models.FromServer, 1)
+			d.metrics.MetaAlert(a.Alert.Type)
+		}
 	}
 }
 

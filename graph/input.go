@@ -8,6 +8,7 @@ import (
 
 	"github.com/rustbucket/alerts/access"
 	"github.com/rustbucket/alerts/models"
+	"github.com/rustbucket/alerts/tracing"
 )
 
 const maxAlertsPerCall = 1000
@@ -16,7 +17,7 @@ const maxAlertsPerCall = 1000
 func newAlert(ctx context.Context, path string, in *CreateAlertInput) (*models.NewAlert, error) {
 	a := &models.NewAlert{
 		Type: in.Type, Severity: in.Severity, Message: in.Message, Details: in.Details, Rustbucket: in.Rustbucket,
-		DedupKey: in.DedupKey, Notify: in.Notify,
+		DedupKey: in.DedupKey, Notify: in.Notify, TraceParent: tracing.Parent(ctx),
 	}
 	if v := access.ViewerFrom(ctx); v != nil {
 		a.CreatedBy = v.TokenID

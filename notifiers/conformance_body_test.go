@@ -31,7 +31,7 @@ func TestConformance_BodyNeverEnds(t *testing.T) {
 		},
 		"half of it": func(c net.Conn) {
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
-			_ = c.Close()
+			sayNoMore(c)
 		},
 		"half of it, then silence": func(c net.Conn) {
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")

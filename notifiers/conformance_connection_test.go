@@ -235,6 +235,16 @@ func rawServer(t *testing.T, f func(net.Conn)) string {
 	return "http://" + l.Addr().String()
 }
 
+// sayNoMore ends the answer and takes what still comes: a connection that is closed with something unread is reset, and the other
+// side may not see what was written before.
+func sayNoMore(c net.Conn) {
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.CloseWrite()
+	}
+	_, _ = io.Copy(io.Discard, c)
+	_ = c.Close()
+}
+
 // endless writes until the other side has had enough.
 func endless(c net.Conn, first, more string) {
 	_, err := io.WriteString(c, first)

@@ -100,7 +100,7 @@ func TestConformance_RetryAfterWithHalfAnAnswer(t *testing.T) {
 	forEachMessage(t, func(t *testing.T, k kit, n Notification) {
 		base := rawServer(t, func(c net.Conn) {
 			_, _ = io.WriteString(c, "HTTP/1.1 429 Slow down\r\nRetry-After: 2.5\r\nContent-Length: 100\r\n\r\nhalf")
-			_ = c.Close()
+			sayNoMore(c)
 		})
 		if o := k.tell(t, n, base, 5*time.Second); !o.Asked || o.RetryAfter != 2500*time.Millisecond {
 			t.Errorf("outcome %+v", o)

@@ -86,6 +86,7 @@ func (s *Store) CreateChannel(ctx context.Context, c *models.Channel) error {
 // NOT_FOUND, or CONFLICT when the new name is taken.
 func (s *Store) UpdateChannel(ctx context.Context, id int64, f func(*models.Channel) error) (*models.Channel, error) {
 	var channel *models.Channel
+	var off []int64
 	err := s.inTx(ctx, "update channel", func(tx bun.Tx) error {
 		channels, err := s.lockChannels(ctx, tx, []int64{id})
 		if err != nil {
@@ -100,7 +101,8 @@ func (s *Store) UpdateChannel(ctx context.Context, id int64, f func(*models.Chan
 		if err := s.saveChannel(ctx, tx, channel); err != nil {
 			return nameTaken(channel.Name, err)
 		}
-		if was && !channel.IsActive {
+		if off = nil; was && !channel.IsActive {
+			off = []int64{id}
 			return s.cancelWaiting(ctx, tx, []int64{id}, CancelledInactive)
 		}
 		return s.mend(ctx, tx, []int64{id})
@@ -109,19 +111,21 @@ func (s *Store) UpdateChannel(ctx context.Context, id int64, f func(*models.Chan
 		return nil, err
 	}
 	s.signalAppended()
+	s.cancelRest(ctx, off, CancelledInactive)
 	return channel, nil
 }
 
 // SetChannelsActive switches channels on or off, all of them when ids is nil, and gives them newest first. All or none.
 func (s *Store) SetChannelsActive(ctx context.Context, ids []int64, active bool) ([]*models.Channel, error) {
 	var channels []*models.Channel
+	var changed []int64
 	err := s.inTx(ctx, "switch channels", func(tx bun.Tx) error {
 		var err error
+		changed = nil
 		if channels, err = s.lockChannels(ctx, tx, ids); err != nil || len(channels) == 0 {
 			return err
 		}
 		at := s.Now()
-		changed := make([]int64, 0, len(channels))
 		for _, c := range channels {
 			if c.IsActive != active {
 				c.IsActive, c.UpdatedAt = active, at
@@ -149,6 +153,9 @@ func (s *Store) SetChannelsActive(ctx context.Context, ids []int64, active bool)
 		return nil, err
 	}
 	s.signalAppended()
+	if !active {
+		s.cancelRest(ctx, changed, CancelledInactive)
+	}
 	return channels, nil
 }
 
@@ -187,6 +194,7 @@ func (s *Store) DeleteChannels(ctx context.Context, ids []int64) (int, error) {
 		return 0, err
 	}
 	s.signalAppended()
+	s.cancelRest(ctx, ids, CancelledDeleted)
 	return n, nil
 }
 

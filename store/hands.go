@@ -140,11 +140,63 @@ func (s *Store) byHand(ctx context.Context, what string, f *models.DeliveryFilte
 	return n, channelIDs, nil
 }
 
-// cancelWaiting cancels what waits on these channels, as part of the transaction that takes them out of use.
+// cancelWaiting cancels what waits on these channels, as part of the transaction that takes them out of use: the first batch.
+// cancelRest does the rest behind it, so that a long backlog holds no locks for long.
 func (s *Store) cancelWaiting(ctx context.Context, tx bun.Tx, channelIDs []int64, reason string) error {
-	return s.cancelPending(ctx, tx, reason, func(q *bun.UpdateQuery) *bun.UpdateQuery {
-		return q.Where("channel_id IN (?)", bun.List(channelIDs))
-	})
+	return s.cancelPending(ctx, tx, reason, waitingOn(channelIDs))
+}
+
+// stranded selects what waits on channels, argument 0, as long as they are out of use; argument 1 is how many at most.
+const stranded = `
+	SELECT id FROM deliveries
+	WHERE status = 'PENDING' AND cancel_reason IS NULL
+	  AND channel_id IN (SELECT id FROM channels WHERE id IN (?0) AND (deleted_at IS NOT NULL OR NOT is_active))
+	ORDER BY id LIMIT ?1`
+
+func waitingOn(channelIDs []int64) func(*bun.UpdateQuery) *bun.UpdateQuery {
+	return func(q *bun.UpdateQuery) *bun.UpdateQuery {
+		return q.Where("id IN ("+stranded+")", bun.List(channelIDs), handsBatch)
+	}
+}
+
+// cancelRest cancels what still waits on channels that were taken out of use. When it fails, CancelStranded does it later.
+func (s *Store) cancelRest(ctx context.Context, channelIDs []int64, reason string) {
+	for more := true; more && len(channelIDs) > 0; {
+		err := s.inTx(ctx, "cancel what waits", func(tx bun.Tx) error {
+			var left []int64
+			err := tx.NewRaw(stranded, bun.List(channelIDs), 1).Scan(ctx, &left)
+			if more = len(left) > 0; err != nil || !more {
+				return err
+			}
+			return s.cancelPending(ctx, tx, reason, waitingOn(channelIDs))
+		})
+		if err != nil {
+			s.log.Warn("cancelling what waits on channels out of use is put off", "error", err)
+			return
+		}
+		s.signalAppended()
+	}
+}
+
+// CancelStranded cancels what waits on channels that are out of use: what was put off, and what was recorded as waiting at
+// the very moment when its channel was deactivated.
+func (s *Store) CancelStranded(ctx context.Context) error {
+	var out []struct {
+		ID      int64
+		Deleted bool
+	}
+	err := s.read.NewRaw(`
+		SELECT c.id, c.deleted_at IS NOT NULL AS deleted FROM channels AS c
+		WHERE (c.deleted_at IS NOT NULL OR NOT c.is_active)
+		  AND EXISTS (SELECT 1 FROM deliveries AS d WHERE d.channel_id = c.id AND d.status = 'PENDING' AND d.cancel_reason IS NULL)`).Scan(ctx, &out)
+	for _, c := range out {
+		reason := CancelledInactive
+		if c.Deleted {
+			reason = CancelledDeleted
+		}
+		s.cancelRest(ctx, []int64{c.ID}, reason)
+	}
+	return s.explain("look for what waits on channels out of use", err)
 }
 
 // cancelPending cancels the pending deliveries that where names. Those that somebody is sending are marked: they end
@@ -174,6 +226,9 @@ func (s *Store) cancel(ctx context.Context, tx bun.Tx, reason string, where func
 	events := make([]eventRecord, len(rows))
 	for i, r := range rows {
 		events[i] = deliveryEvent(r.model(), 0, at)
+		if s.onCancel != nil {
+			s.onCancel(r.ChannelID, *r.Error)
+		}
 	}
 	return s.appendEvents(ctx, tx, at, events)
 }

@@ -52,6 +52,7 @@ type Store struct {
 	databaseID string
 	clock      clock
 	appended   chan struct{}
+	onCancel   func(channelID int64, reason string)
 	queries    counter
 }
 
@@ -79,6 +80,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	return s, nil
 }
+
+// OnCancel sets what is called for each delivery that the store cancels by itself, a little before that is committed. It is
+// for counting, and set before anything else is called.
+func (s *Store) OnCancel(f func(channelID int64, reason string)) { s.onCancel = f }
 
 // Close ends all connections.
 func (s *Store) Close() {
