@@ -36,6 +36,7 @@ var (
 )
 
 func TestBreaker_PausesAChannelAndResumesItAfterAProbe(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, url string) {
 		t.Parallel()
 		var f faulty
@@ -72,6 +73,7 @@ func TestBreaker_PausesAChannelAndResumesItAfterAProbe(t *testing.T) {
 }
 
 func TestBreaker_ABrokenChannelWaitsUntilSomebodyMendsIt(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, url string) {
 		t.Parallel()
 		var f faulty
@@ -104,6 +106,7 @@ func TestBreaker_ABrokenChannelWaitsUntilSomebodyMendsIt(t *testing.T) {
 }
 
 func TestBreaker_ATestThatWorksPutsAChannelIntoService(t *testing.T) {
+	t.Parallel()
 	var f faulty
 	f.outcome.Store(gone)
 	w := newWorld(t, "sqlite:"+t.TempDir()+"/alerts.db", f.send)
@@ -123,6 +126,7 @@ func TestBreaker_ATestThatWorksPutsAChannelIntoService(t *testing.T) {
 }
 
 func TestBreaker_IsSharedByProcessesAndHoldsOverRestarts(t *testing.T) {
+	t.Parallel()
 	url := testkit.NewDatabase(t)
 	var f faulty
 	f.outcome.Store(unreachable)
@@ -149,6 +153,7 @@ func TestBreaker_IsSharedByProcessesAndHoldsOverRestarts(t *testing.T) {
 }
 
 func TestBreaker_AServiceThatAsksForTimeGetsItFromAllDeliveries(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, url string) {
 		t.Parallel()
 		var asked atomic.Int64
@@ -184,6 +189,7 @@ func TestBreaker_AServiceThatAsksForTimeGetsItFromAllDeliveries(t *testing.T) {
 }
 
 func TestAnnounce_TellsTheOtherChannelsOnceAndSaysWhenItIsOver(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, url string) {
 		t.Parallel()
 		var f faulty
@@ -219,6 +225,7 @@ func TestAnnounce_TellsTheOtherChannelsOnceAndSaysWhenItIsOver(t *testing.T) {
 }
 
 func TestAnnounce_TellsOfDeliveriesThatAreGivenUpAndNeverOfItsOwn(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, url string) {
 		t.Parallel()
 		var f faulty
@@ -256,6 +263,7 @@ func TestAnnounce_TellsOfDeliveriesThatAreGivenUpAndNeverOfItsOwn(t *testing.T) 
 }
 
 func TestDispatcher_GivesUpWhatWaitsTooLongForABrokenChannel(t *testing.T) {
+	t.Parallel()
 	var ahead atomic.Int64
 	wall := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	var f faulty

@@ -51,6 +51,7 @@ func (w *world) resolve(id int64) {
 }
 
 func TestLimit_WhatWaitsIsToldInOneDigestTheWorstFirst(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, url string) {
 		t.Parallel()
 		var r told
@@ -95,6 +96,7 @@ func TestLimit_WhatWaitsIsToldInOneDigestTheWorstFirst(t *testing.T) {
 }
 
 func TestLimit_ADigestThatFailsIsTriedAgainWhole(t *testing.T) {
+	t.Parallel()
 	var r told
 	var failed atomic.Bool
 	w := newWorld(t, "sqlite:"+t.TempDir()+"/alerts.db", func(ctx context.Context, n notifiers.Notification) notifiers.Outcome {
@@ -121,6 +123,7 @@ func TestLimit_ADigestThatFailsIsTriedAgainWhole(t *testing.T) {
 }
 
 func TestLimit_HoldsForAllProcessesTogether(t *testing.T) {
+	t.Parallel()
 	url := testkit.NewDatabase(t)
 	var r told
 	one := newWorld(t, url, r.send)
@@ -144,6 +147,7 @@ func TestLimit_HoldsForAllProcessesTogether(t *testing.T) {
 }
 
 func TestOrder_AResolveNeverOvertakesItsAlert(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, url string) {
 		t.Parallel()
 		var r told
@@ -183,6 +187,7 @@ func TestOrder_AResolveNeverOvertakesItsAlert(t *testing.T) {
 }
 
 func TestOrder_AResolveOfWhatWasNeverToldIsNotSent(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, url string) {
 		t.Parallel()
 		var r told
@@ -212,6 +217,7 @@ func TestOrder_AResolveOfWhatWasNeverToldIsNotSent(t *testing.T) {
 }
 
 func TestPause_KeepsOrDropsWhatComesInMeanwhile(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, url string) {
 		t.Parallel()
 		var r told
@@ -269,6 +275,7 @@ func TestPause_KeepsOrDropsWhatComesInMeanwhile(t *testing.T) {
 }
 
 func TestClock_SetBackHoldsNothingUp(t *testing.T) {
+	t.Parallel()
 	var back atomic.Int64
 	wall := func() time.Time { return time.Now().Add(-time.Duration(back.Load())) }
 	path := "sqlite:" + t.TempDir() + "/alerts.db"
