@@ -1,8 +1,10 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/rustbucket/alerts/metrics"
@@ -42,6 +44,7 @@ func (d *Dispatcher) record(ctx context.Context) {
 			}
 			break
 		}
+		slices.SortFunc(reports, func(a, b report) int { return cmp.Compare(a.Delivery.ID, b.Delivery.ID) })
 		batch := make([]store.Outcome, len(reports))
 		for i, r := range reports {
 			batch[i] = r.Outcome

@@ -143,7 +143,7 @@ func (s *Store) byHand(ctx context.Context, what string, f *models.DeliveryFilte
 // cancelWaiting cancels what waits on these channels, as part of the transaction that takes them out of use: the first batch.
 // cancelRest does the rest behind it, so that a long backlog holds no locks for long.
 func (s *Store) cancelWaiting(ctx context.Context, tx bun.Tx, channelIDs []int64, reason string) error {
-	return s.cancelPending(ctx, tx, reason, waitingOn(channelIDs))
+	return s.cancelPending(ctx, tx, reason, s.waitingOn(channelIDs))
 }
 
 // stranded selects what waits on channels, argument 0, as long as they are out of use; argument 1 is how many at most.
@@ -153,9 +153,14 @@ const stranded = `
 	  AND channel_id IN (SELECT id FROM channels WHERE id IN (?0) AND (deleted_at IS NOT NULL OR NOT is_active))
 	ORDER BY id LIMIT ?1`
 
-func waitingOn(channelIDs []int64) func(*bun.UpdateQuery) *bun.UpdateQuery {
+// waitingOn locks in the order of the ids, as whoever records outcomes does, so that neither waits for the other in a circle.
+func (s *Store) waitingOn(channelIDs []int64) func(*bun.UpdateQuery) *bun.UpdateQuery {
+	lock := ""
+	if s.isPostgres() {
+		lock = " FOR UPDATE"
+	}
 	return func(q *bun.UpdateQuery) *bun.UpdateQuery {
-		return q.Where("id IN ("+stranded+")", bun.List(channelIDs), handsBatch)
+		return q.Where("id IN ("+stranded+lock+")", bun.List(channelIDs), handsBatch)
 	}
 }
 
@@ -168,7 +173,7 @@ func (s *Store) cancelRest(ctx context.Context, channelIDs []int64, reason strin
 			if more = len(left) > 0; err != nil || !more {
 				return err
 			}
-			return s.cancelPending(ctx, tx, reason, waitingOn(channelIDs))
+			return s.cancelPending(ctx, tx, reason, s.waitingOn(channelIDs))
 		})
 		if err != nil {
 			s.log.Warn("cancelling what waits on channels out of use is put off", "error", err)

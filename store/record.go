@@ -33,6 +33,14 @@ type Outcome struct {
 // plain reports whether the outcome changes nothing but its delivery.
 func (o *Outcome) plain() bool { return o.Status == models.Delivered && o.Observed == nil }
 
+// seen is when the outcome said something about its channel; the zero time when it does not.
+func (o *Outcome) seen() time.Time {
+	if o.Observed == nil {
+		return time.Time{}
+	}
+	return o.Observed.At
+}
+
 // StateChange is what a batch of outcomes makes of a channel's state.
 type StateChange struct {
 	ChannelID int64
@@ -213,6 +221,7 @@ func (s *Store) observe(ctx context.Context, tx bun.Tx, outcomes []Outcome, appl
 	for _, id := range ids {
 		before := states[id]
 		after, worked := before, false
+		slices.SortStableFunc(byChannel[id], func(a, b *Outcome) int { return a.seen().Compare(b.seen()) })
 		for _, o := range byChannel[id] {
 			if o.Observed != nil {
 				after = after.Observe(*o.Observed)
