@@ -114,3 +114,24 @@ func TestIntake_StoresNothingTwiceWhenAnAnswerIsLost(t *testing.T) {
 		t.Errorf("%d stored, %d of 320 failed", len(seen), failed.Load())
 	}
 }
+
+func TestDispatcher_FindsWhatWasLeasedToItWithoutItsKnowing(t *testing.T) {
+	t.Parallel()
+	database, on, lost := loseAnswers(t, testkit.NewDatabase(t))
+	w := newWorld(t, database, func(context.Context, notifiers.Notification) notifiers.Outcome { return notifiers.Outcome{} })
+	c := w.channel("hook")
+	on.Store(true)
+	a := &models.NewAlert{Type: "error", Message: "m", Notify: true}
+	if _, err := w.intake.Create(t.Context(), []*models.NewAlert{a}); err == nil || lost.Load() != 1 {
+		t.Fatalf("%d answers were lost, %v: nothing was tried", lost.Load(), err)
+	}
+	if d := w.deliveries(c); len(d) != 1 || d[0].Status != models.Pending {
+		t.Fatalf("deliveries %+v", d)
+	}
+	testkit.Until(t, "the delivery", func() bool { return w.count(models.Delivered, c) == 1 })
+	w.dispatcher.mu.Lock()
+	defer w.dispatcher.mu.Unlock()
+	if len(w.dispatcher.held) != 0 {
+		t.Errorf("the dispatcher still counts %d deliveries as its own", len(w.dispatcher.held))
+	}
+}

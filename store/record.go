@@ -66,7 +66,8 @@ type Recorded struct {
 
 // Record stores up to MaxOutcomes outcomes reported by holder, with their attempts and events, and what they say about their
 // channels; react decides, in the same transaction, what the server raises about that. It is fenced: an outcome whose lease
-// went to somebody else, or whose delivery has moved on, changes nothing.
+// went to somebody else, or whose delivery has moved on, changes nothing. Outcomes come in the order of their deliveries' ids,
+// in which their rows are locked.
 func (s *Store) Record(ctx context.Context, holder string, outcomes []Outcome, react func([]*StateChange) Reaction) (*Recorded, error) {
 	recorded := &Recorded{Applied: make(map[int64]*models.Delivery, len(outcomes))}
 	if len(outcomes) == 0 {
