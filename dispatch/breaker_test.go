@@ -275,8 +275,10 @@ func TestDispatcher_GivesUpWhatWaitsTooLongForABrokenChannel(t *testing.T) {
 	w.create(3)
 	ahead.Store(int64(models.MaxWait + time.Minute))
 	testkit.Until(t, "this process to say that it lives", func() bool { w.dispatcher.beat(t.Context()); return w.dispatcher.alive() })
-	w.dispatcher.expire(t.Context())
-	testkit.Until(t, "all to be given up", func() bool { return w.count(models.Failed, bad) == 4 })
+	testkit.Until(t, "all to be given up", func() bool {
+		w.dispatcher.expire(t.Context())
+		return w.count(models.Failed, bad) == 4
+	})
 	if d := w.deliveries(bad)[0]; !strings.Contains(*d.Error, "36h") || !strings.Contains(*d.Error, "BROKEN") && !strings.Contains(*d.Error, "no such webhook") {
 		t.Errorf("delivery %+v: %s", d, *d.Error)
 	}

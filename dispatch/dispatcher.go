@@ -60,6 +60,7 @@ type Dispatcher struct {
 	sends     sync.WaitGroup
 
 	wake chan struct{} // a lane has room again and the database may hold more for it
+	look chan struct{} // something may have become due on any channel
 	back chan struct{} // there is something to hand back
 }
 
@@ -70,7 +71,7 @@ func NewDispatcher(s *store.Store, directory *Directory, set notifiers.Set, time
 	return &Dispatcher{
 		store: s, directory: directory, notifiers: set, log: log, metrics: m, timeout: timeout, holder: hex.EncodeToString(id[:]),
 		records: make(chan report, maxRecordQueue), lanes: make(map[int64]*lane), held: make(map[int64]struct{}), successes: make(map[int64]time.Time),
-		wake: make(chan struct{}, 1), back: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), look: make(chan struct{}, 1), back: make(chan struct{}, 1),
 	}
 }
 
@@ -125,7 +126,21 @@ func (d *Dispatcher) beat(ctx context.Context) {
 		d.complain(ctx, "the database could not be told that this process lives, trying again; nothing is sent without that", err)
 		return
 	}
+	if before := d.aliveUntil.Load(); before != 0 && until.Add(-lives).UnixMicro() >= before {
+		d.lapse()
+	}
 	d.aliveUntil.Store(until.UnixMicro())
+}
+
+// lapse hands back everything that has not begun: this process was taken for dead for a while, because it stood still or the
+// database was away, and others may have taken it over.
+func (d *Dispatcher) lapse() {
+	d.log.Warn("this process was taken for dead for a while; what it had not begun to send is handed over")
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, l := range d.lanes {
+		d.handOver(l)
+	}
 }
 
 // alive reports whether what is leased to this process is its own for long enough to begin a send.
@@ -155,17 +170,24 @@ func (d *Dispatcher) poll(ctx context.Context) {
 			due = d.hungry()
 		case <-d.nextSlot():
 			due = d.hungry()
+		case <-d.look:
+			due = d.due(ctx)
 		case <-tick.C:
 			d.sweepLanes()
-			var err error
-			if due, err = d.store.DueChannels(ctx); err != nil {
-				d.complain(ctx, "looking for due deliveries failed, trying again", err)
-			}
+			due = d.due(ctx)
 		}
 		for _, id := range due {
 			d.claim(ctx, id)
 		}
 	}
+}
+
+func (d *Dispatcher) due(ctx context.Context) []int64 {
+	ids, err := d.store.DueChannels(ctx)
+	if err != nil {
+		d.complain(ctx, "looking for due deliveries failed, trying again", err)
+	}
+	return ids
 }
 
 // claim fills a lane with deliveries that wait in the database.
@@ -228,6 +250,9 @@ func (d *Dispatcher) Wake(channelIDs []int64) {
 	d.signal(d.wake)
 }
 
+// Look makes the dispatcher look at once for what waits on any channel.
+func (d *Dispatcher) Look() { d.signal(d.look) }
+
 // expire gives up what has waited too long for a channel that is out of service, and cancels what waits for one out of use.
 func (d *Dispatcher) expire(ctx context.Context) {
 	if err := d.store.CancelStranded(ctx); err != nil {
@@ -278,10 +303,7 @@ func (d *Dispatcher) drain() {
 	d.Drain()
 	d.mu.Lock()
 	for _, l := range d.lanes {
-		for _, j := range l.queue {
-			d.handBack = append(d.handBack, j.ids()...)
-		}
-		l.queue = nil
+		d.handOver(l)
 	}
 	d.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)

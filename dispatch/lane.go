@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"slices"
 	"time"
 
 	"github.com/rustbucket/alerts/models"
@@ -192,18 +193,26 @@ func (d *Dispatcher) clear(l *lane) {
 	if alive && open {
 		return
 	}
-	paused := d.directory.Pause() != nil
-	kept := l.queue[:0]
+	var probes []job
 	for _, j := range l.queue {
-		if alive && j.probe && !paused {
-			kept = append(kept, j)
-		} else {
-			d.handBack = append(d.handBack, j.ids()...)
+		if alive && j.probe && d.directory.Pause() == nil {
+			probes = append(probes, j)
 		}
 	}
-	clear(l.queue[len(kept):])
-	l.queue, l.more = kept, true
-	d.signal(d.back)
+	l.queue = slices.DeleteFunc(l.queue, func(j job) bool { return len(probes) > 0 && j.probe })
+	d.handOver(l)
+	l.queue = probes
+}
+
+// handOver hands back all that waits in a lane. d.mu is held.
+func (d *Dispatcher) handOver(l *lane) {
+	for _, j := range l.queue {
+		d.handBack = append(d.handBack, j.ids()...)
+	}
+	if len(l.queue) > 0 {
+		l.queue, l.more = nil, true
+		d.signal(d.back)
+	}
 }
 
 // shut hands back at once what waits in the lane of a channel that went out of service.

@@ -41,6 +41,7 @@ func (l *loads) expectOf(r *Resolver, deliveries []*models.Delivery) {
 	for _, d := range deliveries {
 		l.attempts.expect(d.ID)
 		l.alerts.expect(d.AlertID)
+		l.healths.expect(d.ChannelID)
 		if r.Directory.Get(d.ChannelID) == nil {
 			l.channels.expect(d.ChannelID)
 		}
@@ -132,6 +133,7 @@ func (r *Resolver) decisions(ctx context.Context, decisions models.Decisions) []
 	shown := make([]*models.RoutingDecision, len(decisions))
 	for i, d := range decisions {
 		shown[i] = &d
+		l.healths.expect(d.ChannelID)
 		if r.Directory.Get(d.ChannelID) == nil {
 			l.channels.expect(d.ChannelID)
 		}

@@ -21,17 +21,13 @@ type Resolver struct {
 	Log        *slog.Logger
 }
 
-// channelsChanged makes the next alert, and what waits, see a change of the channels or of the pause of all notifications. The change itself is stored already: when it cannot be
-// read back now, the directory tries again by itself, and the caller is not told that something failed.
-func (r *Resolver) channelsChanged(ctx context.Context) error {
+// channelsChanged makes the next alert, and what waits on these channels, see a change of them. The change itself is stored
+// already: when it cannot be read back now, the directory tries again by itself, and the caller is not told that something
+// failed.
+func (r *Resolver) channelsChanged(ctx context.Context, ids ...int64) {
 	if err := r.Directory.Refresh(ctx); err != nil {
 		r.Log.Warn("a change of the channels was stored but could not be read back", "error", err)
 		r.Directory.Changed()
 	}
-	var ids []int64
-	for _, c := range r.Directory.All() {
-		ids = append(ids, c.ID)
-	}
 	r.Dispatcher.Wake(ids)
-	return nil
 }

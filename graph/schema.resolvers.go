@@ -118,7 +118,8 @@ func (r *mutationResolver) CreateChannel(ctx context.Context, input CreateChanne
 	if err := r.Store.CreateChannel(ctx, channel); err != nil {
 		return nil, err
 	}
-	return channel, r.channelsChanged(ctx)
+	r.channelsChanged(ctx)
+	return channel, nil
 }
 
 func (r *mutationResolver) UpdateChannel(ctx context.Context, id int64, input UpdateChannelInput) (*models.Channel, error) {
@@ -126,7 +127,8 @@ func (r *mutationResolver) UpdateChannel(ctx context.Context, id int64, input Up
 	if err != nil {
 		return nil, err
 	}
-	return channel, r.channelsChanged(ctx)
+	r.channelsChanged(ctx, id)
+	return channel, nil
 }
 
 func (r *mutationResolver) SetChannelsActive(ctx context.Context, ids []int64, active bool) ([]*models.Channel, error) {
@@ -134,7 +136,12 @@ func (r *mutationResolver) SetChannelsActive(ctx context.Context, ids []int64, a
 	if err != nil {
 		return nil, err
 	}
-	return channels, r.channelsChanged(ctx)
+	switched := make([]int64, len(channels))
+	for i, c := range channels {
+		switched[i] = c.ID
+	}
+	r.channelsChanged(ctx, switched...)
+	return channels, nil
 }
 
 func (r *mutationResolver) DeleteChannels(ctx context.Context, ids []int64) (int, error) {
@@ -142,7 +149,8 @@ func (r *mutationResolver) DeleteChannels(ctx context.Context, ids []int64) (int
 	if err != nil {
 		return 0, err
 	}
-	return n, r.channelsChanged(ctx)
+	r.channelsChanged(ctx)
+	return n, nil
 }
 
 func (r *mutationResolver) TestChannel(ctx context.Context, id int64) (*models.TestResult, error) {
@@ -208,7 +216,8 @@ func (r *mutationResolver) PauseNotifications(ctx context.Context, until *time.T
 	if err := r.Store.BeginPause(ctx, pause); err != nil {
 		return nil, err
 	}
-	return pause, r.channelsChanged(ctx)
+	r.channelsChanged(ctx)
+	return pause, nil
 }
 
 func (r *mutationResolver) ResumeNotifications(ctx context.Context) (bool, error) {
@@ -216,7 +225,9 @@ func (r *mutationResolver) ResumeNotifications(ctx context.Context) (bool, error
 	if err != nil {
 		return false, err
 	}
-	return ended, r.channelsChanged(ctx)
+	r.channelsChanged(ctx)
+	r.Dispatcher.Look()
+	return ended, nil
 }
 
 func (r *queryResolver) Alert(ctx context.Context, id int64) (*models.Alert, error) {

@@ -62,6 +62,9 @@ func (s *Store) Claim(ctx context.Context, channel *models.Channel, room int, ho
 			return err
 		}
 		rows, err := s.dueRows(ctx, tx, channel.ID, now, plan)
+		if plan.probe {
+			rows, plan.probe = forProbe(rows)
+		}
 		if err != nil || len(rows) == 0 {
 			return err
 		}
@@ -121,7 +124,7 @@ func (s *Store) planClaim(ctx context.Context, tx bun.Tx, channel *models.Channe
 		}
 	}
 	if !state.InService() {
-		plan.probe, plan.most = true, 1
+		plan.probe, plan.most = true, maxLook
 	}
 	return plan, nil
 }
@@ -147,6 +150,23 @@ func (s *Store) dueRows(ctx context.Context, tx bun.Tx, channelID int64, now tim
 	return rows, err
 }
 
+// maxLook is how many due deliveries are looked at to find one to probe a channel with.
+const maxLook = 100
+
+// forProbe leaves the first delivery that is to be sent, and those before it that only are to be ended. found says that there is
+// one to be sent.
+func forProbe(rows []*claimedRow) (_ []*claimedRow, found bool) {
+	for i, r := range rows {
+		if r.CancelReason == nil && (r.Kind == models.TellAlert || r.told()) {
+			return rows[:i+1], true
+		}
+	}
+	return rows, false
+}
+
+// told reports whether the same alert's delivery before this one was made.
+func (r *claimedRow) told() bool { return r.Before != nil && *r.Before == models.Delivered }
+
 // lease makes the rows ours and forms messages of them.
 func (s *Store) lease(ctx context.Context, tx bun.Tx, channelID int64, rows []*claimedRow, plan claimPlan, holder string) (messages [][]Claimed, reclaimed int, err error) {
 	ids, alertIDs := make([]int64, len(rows)), make([]int64, len(rows))
@@ -163,11 +183,11 @@ func (s *Store) lease(ctx context.Context, tx bun.Tx, channelID int64, rows []*c
 	if err != nil {
 		return nil, 0, err
 	}
-	digest := plan.limited && plan.slots == 1 && !plan.probe
+	digest := plan.limited && plan.slots == 1 && plan.state.InService()
 	for _, r := range rows {
 		c := Claimed{
 			Delivery: r.model(), Alert: alerts[r.AlertID], CancelReason: r.CancelReason,
-			Told: r.Before != nil && *r.Before == models.Delivered,
+			Told: r.told(),
 		}
 		if digest && len(messages) > 0 {
 			messages[0] = append(messages[0], c)
