@@ -150,11 +150,9 @@ func (d *Dispatcher) settled(r *store.Recorded) {
 
 // countStates counts what became of channels, and what the server raised about it.
 func (d *Dispatcher) countStates(r *store.Recorded) {
-	for _, s := range r.States {
-		if s.Health != d.directory.State(s.ChannelID).Health {
-			d.metrics.ChannelTransition(d.directory.typeOf(s.ChannelID), s.Health)
-			d.log.Info("a channel's health changed", "channel", s.ChannelID, "health", s.Health, "failures", s.Failures)
-		}
+	for _, s := range r.Turned {
+		d.metrics.ChannelTransition(d.directory.typeOf(s.ChannelID), s.Health)
+		d.log.Info("a channel's health changed", "channel", s.ChannelID, "health", s.Health, "failures", s.Failures)
 	}
 	for _, a := range r.Raised {
 		if a.Duplicate {

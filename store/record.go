@@ -60,6 +60,7 @@ type Reaction struct {
 type Recorded struct {
 	Applied map[int64]*models.Delivery // as they are now, by id
 	States  []*models.ChannelState     // that changed
+	Turned  []*models.ChannelState     // those of them whose health changed
 	Raised  []AlertResult
 	Waiting []int64 // channels that have something new to be sent
 }
@@ -146,6 +147,9 @@ func (s *Store) settle(ctx context.Context, tx bun.Tx, changes []*StateChange, h
 			return err
 		}
 		recorded.States = append(recorded.States, c.After)
+		if c.After.Health != c.Before.Health {
+			recorded.Turned = append(recorded.Turned, c.After)
+		}
 		changed = changed || c.After.Health != c.Before.Health || c.After.HoldUntil != c.Before.HoldUntil
 	}
 	if changed {
