@@ -173,11 +173,11 @@ func (s *Store) settle(ctx context.Context, tx bun.Tx, changes []*StateChange, h
 	return err
 }
 
-// heedCancels makes the outcomes of deliveries that somebody wanted cancelled meanwhile, and that would be tried again, ends.
+// heedCancels makes the outcomes of deliveries that somebody wanted cancelled meanwhile, and that were not told, cancelled ones.
 func (s *Store) heedCancels(ctx context.Context, tx bun.Tx, holder string, outcomes []Outcome) error {
 	var ids []int64
 	for _, o := range outcomes {
-		if o.Status == models.Pending {
+		if o.Status == models.Pending || o.Status == models.Failed {
 			ids = append(ids, o.Delivery.ID)
 		}
 	}
