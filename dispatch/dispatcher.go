@@ -68,6 +68,7 @@ type Dispatcher struct {
 func NewDispatcher(s *store.Store, directory *Directory, set notifiers.Set, timeout time.Duration, m *metrics.Metrics, log *slog.Logger) *Dispatcher {
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // never fails, as its documentation says
+	m.MetaAlertKinds(channelFailing, deliveryFailed)
 	return &Dispatcher{
 		store: s, directory: directory, notifiers: set, log: log, metrics: m, timeout: timeout, holder: hex.EncodeToString(id[:]),
 		records: make(chan report, maxRecordQueue), lanes: make(map[int64]*lane), held: make(map[int64]struct{}), successes: make(map[int64]time.Time),

@@ -177,6 +177,16 @@ func (m *Metrics) MetaAlert(kind string) {
 	}
 }
 
+// MetaAlertKinds makes the counters of these kinds of alerts stand at 0 from the start, as those of everything else do.
+func (m *Metrics) MetaAlertKinds(kinds ...string) {
+	if m == nil {
+		return
+	}
+	for _, kind := range kinds {
+		m.metaAlerts.WithLabelValues(m.kinds.label(kind))
+	}
+}
+
 // ChannelTransition counts a channel that came to another state of health.
 func (m *Metrics) ChannelTransition(t models.ChannelType, to models.HealthState) {
 	if m != nil {
