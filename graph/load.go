@@ -127,6 +127,14 @@ func (r *Resolver) channel(ctx context.Context, id int64) (*models.Channel, erro
 	return c, err
 }
 
+// expectHealths says that the healths of these channels may be asked for.
+func (r *Resolver) expectHealths(ctx context.Context, channels []*models.Channel) {
+	l := r.loads(ctx)
+	for _, c := range channels {
+		l.healths.expect(c.ID)
+	}
+}
+
 // decisions shows decisions, and says that their channels may be asked for.
 func (r *Resolver) decisions(ctx context.Context, decisions models.Decisions) []*models.RoutingDecision {
 	l := r.loads(ctx)

@@ -141,6 +141,7 @@ func (r *mutationResolver) SetChannelsActive(ctx context.Context, ids []int64, a
 		switched[i] = c.ID
 	}
 	r.channelsChanged(ctx, switched...)
+	r.expectHealths(ctx, channels)
 	return channels, nil
 }
 
@@ -166,6 +167,7 @@ func (r *mutationResolver) TestChannels(ctx context.Context, ids []int64) ([]*mo
 	if err != nil {
 		return nil, err
 	}
+	r.expectHealths(ctx, channels)
 	return r.Dispatcher.TestAll(ctx, channels), nil
 }
 
@@ -267,9 +269,9 @@ func (r *queryResolver) Channels(ctx context.Context, filter *models.ChannelFilt
 	for _, c := range r.Directory.All() {
 		if filter.Match(c) {
 			channels = append(channels, c)
-			r.loads(ctx).healths.expect(c.ID)
 		}
 	}
+	r.expectHealths(ctx, channels)
 	return channels, nil
 }
 
