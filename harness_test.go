@@ -45,6 +45,20 @@ func onBoth(t *testing.T, test func(t *testing.T, s *server)) {
 	t.Run("PostgreSQL", func(t *testing.T) { test(t, startServer(t, testkit.NewDatabase(t))) })
 }
 
+// onBothAtOnce runs a test with both databases side by side, and beside other tests: for those that mostly wait. The test
+// starts its servers itself.
+func onBothAtOnce(t *testing.T, test func(t *testing.T, databaseURL string)) {
+	t.Parallel()
+	t.Run("SQLite", func(t *testing.T) {
+		t.Parallel()
+		test(t, "sqlite:"+filepath.Join(t.TempDir(), "alerts.db"))
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		test(t, testkit.NewDatabase(t))
+	})
+}
+
 func startServer(t testing.TB, databaseURL string, settings ...string) *server {
 	t.Helper()
 	environ := append([]string{

@@ -13,7 +13,7 @@ import (
 )
 
 // scrape reads the metrics as Prometheus does.
-func scrape(t *testing.T, url, token string) (status int, page string) {
+func scrape(t testing.TB, url, token string) (status int, page string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/metrics", nil)
 	if err != nil {
