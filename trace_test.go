@@ -12,16 +12,15 @@ import (
 	"github.com/rustbucket/alerts/testkit"
 )
 
-func TestTraces_CreateAlertContinuesTheCallersTrace(t *testing.T) {
+func TestTraces_GoFromTheCallThroughTheDelivery(t *testing.T) {
 	const traceID, callersSpan, text = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "text-of-the-alert"
 	collector := testkit.NewCollector(t)
+	r := newReceiver(t)
 	p := newProcess(t, "ADMIN_TOKEN="+testToken, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL)
 	p.start()
-	for _, query := range []string{
-		`mutation Report($m: String!) { createAlert(input: {type: "error", message: $m, dedupKey: "` + text + `"}) { id } }`,
-		`query($m: ID!) { channel(id: $m) { id } }`,
-	} {
-		body, err := json.Marshal(map[string]any{"query": query, "variables": map[string]any{"m": text}})
+	call := func(query string, variables map[string]any, traceparent string) {
+		t.Helper()
+		body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,17 +30,24 @@ func TestTraces_CreateAlertContinuesTheCallersTrace(t *testing.T) {
 		}
 		req.Header.Set("Content-Type", "application/json")
 		req.Header.Set("Authorization", "Bearer "+testToken)
-		req.Header.Set("Traceparent", "00-"+traceID+"-"+callersSpan+"-01")
+		req.Header.Set("Traceparent", traceparent)
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
 		res.Body.Close()
 	}
+	// A caller that says that it is not traced has no spans.
+	call(createChannelQuery, channelWith("config", webhook(r.URL+"/secret-path")), "00-"+strings.Repeat("1", 32)+"-"+callersSpan+"-00")
+	call(`mutation Report($m: String!) { createAlert(input: {type: "error", message: $m, dedupKey: "`+text+`"}) { id } }`,
+		map[string]any{"m": text}, "00-"+traceID+"-"+callersSpan+"-01")
+	call(`query($m: ID!) { channel(id: $m) { id } }`, map[string]any{"m": text}, "00-"+traceID+"-"+callersSpan+"-01")
+	testkit.Until(t, "the alert to be told", func() bool { return len(r.all()) == 1 })
 	p.stop() // what was not sent yet is sent now
 
 	request, operation, failed := collector.Span("POST /graphql"), collector.Span("mutation createAlert"), collector.Span("query channel")
-	if request == nil || operation == nil || failed == nil {
+	attempt := collector.Span("deliver webhook")
+	if request == nil || operation == nil || failed == nil || attempt == nil {
 		t.Fatalf("the collector got %v", collector.Resources())
 	}
 	if hex.EncodeToString(request.TraceId) != traceID || hex.EncodeToString(request.ParentSpanId) != callersSpan {
@@ -50,16 +56,25 @@ func TestTraces_CreateAlertContinuesTheCallersTrace(t *testing.T) {
 	if !bytes.Equal(operation.TraceId, request.TraceId) || !bytes.Equal(operation.ParentSpanId, request.SpanId) {
 		t.Errorf("the operation is not part of the request: %v", operation)
 	}
+	if !bytes.Equal(attempt.TraceId, request.TraceId) || !bytes.Equal(attempt.ParentSpanId, operation.SpanId) {
+		t.Errorf("the attempt is not part of the operation: %v", attempt)
+	}
+	if attempt.StartTimeUnixNano < operation.StartTimeUnixNano || attempt.EndTimeUnixNano < attempt.StartTimeUnixNano || attempt.Status.GetMessage() != "" {
+		t.Errorf("the attempt: %v", attempt)
+	}
 	if failed.Status.GetMessage() != "BAD_USER_INPUT" {
 		t.Errorf("an operation that failed has the status %v", failed.Status)
 	}
+	if span := collector.Span("mutation createChannel"); span != nil {
+		t.Errorf("a span of a caller that is not traced: %v", span)
+	}
 	all := fmt.Sprint(collector.Resources())
-	for _, want := range []string{"rustbucket-alerts", "service.version", "Report"} {
+	for _, want := range []string{"rustbucket-alerts", "service.version", "Report", "rustbucket.delivery.id", "rustbucket.alert.id", "rustbucket.channel.id", "rustbucket.attempt"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no %s in %s", want, all)
 		}
 	}
-	for _, secret := range []string{text, testToken} {
+	for _, secret := range []string{text, testToken, "secret-path"} {
 		if strings.Contains(all, secret) {
 			t.Errorf("a span has %s: %s", secret, all)
 		}
