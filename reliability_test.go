@@ -259,6 +259,25 @@ func TestHealth_ABrokenSlackChannelWaitsUntilSomebodyMendsIt(t *testing.T) {
 	})
 }
 
+func TestHealth_DeletingAChannelEndsTheAlertsAboutIt(t *testing.T) {
+	onBothAtOnce(t, func(t *testing.T, url string) {
+		s := startServer(t, url)
+		r := newReceiver(t)
+		r.answer(http.StatusNotFound, "no_team")
+		id := s.createChannel("slack", map[string]any{"slack": map[string]any{"webhookUrl": r.URL}})
+		watch, beginnings := s.watch(t)
+		s.createAlert(nil)
+		s.until("watch to be told", func() bool { return len(watch.all()) == 2 && len(beginnings.all()) == 2 })
+		s.do(`mutation($id: ID!) { deleteChannels(ids: [$id]) }`, map[string]any{"id": id})
+		if open := at(s.do(`{ alerts(filter: {isResolved: false}) { nodes { type } } }`, nil), "alerts", "nodes").([]any); len(open) != 1 || at(open, 0, "type") != "error" {
+			t.Errorf("open alerts: %v", open)
+		}
+		s.until("watch to be told of the end", func() bool { return len(watch.all()) == 4 })
+		wantNews(t, "watch", watch, "channel_failing", "channel_failing over", "delivery_failed", "delivery_failed over")
+		wantNews(t, "watch beginnings", beginnings, "channel_failing", "delivery_failed")
+	})
+}
+
 func TestRateLimit_WhatComesTooFastIsToldInDigestsAndNothingIsLost(t *testing.T) {
 	onBothAtOnce(t, func(t *testing.T, url string) {
 		s := startServer(t, url)

@@ -10,10 +10,9 @@ import (
 	"github.com/rustbucket/alerts/store"
 )
 
-// Types of the alerts that the server raises about itself.
 const (
-	channelFailing = "channel_failing" // a channel is out of service
-	deliveryFailed = "delivery_failed" // a delivery was given up
+	channelFailing = models.ChannelFailing
+	deliveryFailed = models.DeliveryFailed
 )
 
 // tellAgain is how long nobody is told anew of the same channel's troubles: a channel that comes and goes would fill the others.
@@ -49,15 +48,11 @@ func (d *Dispatcher) react(changes []*store.StateChange) store.Reaction {
 			c.After.Announced = true
 		}
 		if c.Worked && c.After.Health == models.HealthOK && c.After.Announced {
-			r.Resolve = append(r.Resolve, ownKey(channelFailing, channel.ID), ownKey(deliveryFailed, channel.ID))
+			r.Resolve = append(r.Resolve, models.OwnKeyOf(channelFailing, channel.ID), models.OwnKeyOf(deliveryFailed, channel.ID))
 			c.After.Announced = false
 		}
 	}
 	return r
-}
-
-func ownKey(kind string, channelID int64) string {
-	return models.OwnKey + kind + ":" + strconv.FormatInt(channelID, 10)
 }
 
 // raise routes an alert of the server's own. told is when somebody was last told of the like.
@@ -96,7 +91,7 @@ func (d *Dispatcher) deliveryFailed(c *models.Channel, failed []*store.Outcome) 
 func ownAlert(kind string, severity models.Severity, c *models.Channel, message string, details map[string]any) *models.NewAlert {
 	details["channel"], details["channelId"] = c.Name, strconv.FormatInt(c.ID, 10)
 	text, _ := json.Marshal(details) // strings only
-	key := ownKey(kind, c.ID)
+	key := models.OwnKeyOf(kind, c.ID)
 	if runes := []rune(message); len(runes) > models.MaxMessage {
 		message = string(runes[:models.MaxMessage])
 	}

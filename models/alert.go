@@ -5,6 +5,7 @@ package models
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -41,6 +42,17 @@ const ServerItself = -1
 
 // OwnKey begins the dedup keys of the server's own alerts. Callers may not use it.
 const OwnKey = "rustbucket-alerts:"
+
+// Types of the alerts that the server raises about a channel.
+const (
+	ChannelFailing = "channel_failing" // it is out of service
+	DeliveryFailed = "delivery_failed" // a delivery on it was given up
+)
+
+// OwnKeyOf is the dedup key of the server's own alert of a type about a channel.
+func OwnKeyOf(alertType string, channelID int64) string {
+	return OwnKey + alertType + ":" + strconv.FormatInt(channelID, 10)
+}
 
 // Source says who raised the alert.
 func (a *Alert) Source() AlertSource {

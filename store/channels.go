@@ -169,7 +169,8 @@ func (s *Store) ChannelsWork(ctx context.Context, ids []int64) error {
 	})
 }
 
-// DeleteChannels marks channels as deleted and cancels what waits. All or none; it gives how many there were.
+// DeleteChannels marks channels as deleted, cancels what waits, and resolves the server's own alerts about them, which nobody
+// can mend any more. All or none; it gives how many there were.
 func (s *Store) DeleteChannels(ctx context.Context, ids []int64) (int, error) {
 	if len(ids) == 0 {
 		return 0, nil
@@ -186,6 +187,13 @@ func (s *Store) DeleteChannels(ctx context.Context, ids []int64) (int, error) {
 			return err
 		}
 		if err := s.cancelWaiting(ctx, tx, ids, CancelledDeleted); err != nil {
+			return err
+		}
+		keys := make([]string, 0, 2*len(ids))
+		for _, id := range ids {
+			keys = append(keys, models.OwnKeyOf(models.ChannelFailing, id), models.OwnKeyOf(models.DeliveryFailed, id))
+		}
+		if _, err := s.resolveKeys(ctx, tx, keys); err != nil {
 			return err
 		}
 		return s.notifyChannels(ctx, tx)
