@@ -444,7 +444,7 @@ type Mutation {
   "Switches channels on or off. Switching off cancels the deliveries that wait. Answers with the channels named."
   setChannelsActive("The channels; none given = all." ids: [ID!], "On or off." active: Boolean!): [Channel!]! @hasRole
 
-  "Deletes channels and cancels the deliveries that wait. All or none; answers how many. Their names are free again."
+  "Deletes channels, cancels the deliveries that wait, and resolves the server's own alerts about them. All or none; answers how many. Their names are free again."
   deleteChannels("The channels." ids: [ID!]!): Int! @hasRole
 
   "Sends a test alert through a channel now, for real, and says what the other side answered. Works on an inactive channel."
@@ -881,8 +881,10 @@ type RoutingDecision {
 
 "Why a channel is told about an alert, or why not; looked at in this order, MATCHED last."
 enum RoutingReason {
-  "The channel is told."
-  MATCHED
+  "The alert was created with ` + "`" + `notify: false` + "`" + `."
+  NOTIFY_FALSE
+  "An open alert with the same ` + "`" + `dedupKey` + "`" + ` is counted up instead."
+  DUPLICATE
   "The channel is switched off."
   CHANNEL_INACTIVE
   "The alert is not bad enough for the channel's ` + "`" + `minSeverity` + "`" + `."
@@ -893,10 +895,8 @@ enum RoutingReason {
   ABOUT_ITSELF
   "All notifications were paused, and what came in meanwhile was to be dropped."
   NOTIFICATIONS_PAUSED
-  "The alert was created with ` + "`" + `notify: false` + "`" + `."
-  NOTIFY_FALSE
-  "An open alert with the same ` + "`" + `dedupKey` + "`" + ` is counted up instead."
-  DUPLICATE
+  "The channel is told."
+  MATCHED
 }
 
 "What became of a test."
