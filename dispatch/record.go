@@ -135,11 +135,10 @@ func (d *Dispatcher) settled(r *store.Recorded) {
 	d.countStates(r)
 	d.directory.observed(r.States)
 	waiting := r.Waiting
-	for _, s := range r.States {
-		if s.Health == models.HealthOK {
+	for _, s := range r.Turned {
+		if s.InService() {
 			waiting = append(waiting, s.ChannelID)
-		}
-		if s.Health == models.HealthPaused || s.Health == models.HealthBroken {
+		} else {
 			d.shut(s.ChannelID)
 		}
 	}

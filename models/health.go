@@ -121,15 +121,14 @@ func (s ChannelState) Observe(o Observation) ChannelState {
 		case s.Health == HealthOK:
 			s.Health = HealthFailing
 		}
-	case Refused:
-		if s.Health == HealthOK {
-			s.Health = HealthFailing
-		}
+	case Refused: // it answers, so that what waits may be sent, and will be told what is wrong with it
+		s.Failures, s.Health = 0, HealthFailing
 	case Unusable:
 		s.Health = HealthBroken
 	}
 	switch {
 	case s.InService():
+		s.ProbeAt, s.FailedProbes = nil, 0
 	case was != s.Health:
 		s.FailedProbes = 0
 		at := o.At.Add(s.ProbePause())
