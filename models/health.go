@@ -97,7 +97,7 @@ func (s ChannelState) Observe(o Observation) ChannelState {
 		}
 		s.Failures = 0
 		if s.Health != HealthOK {
-			s.Health, s.Since, s.ProbeAt, s.FailedProbes, s.HoldUntil = HealthOK, o.At, nil, 0, nil
+			s.Health, s.Since, s.ProbeAt, s.FailedProbes = HealthOK, o.At, nil, 0
 		}
 		return s
 	case Asked:
