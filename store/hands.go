@@ -37,7 +37,8 @@ func (s *Store) RetryDelivery(ctx context.Context, id int64) (*models.Delivery, 
 		if !able {
 			return models.Conflicting("id", "the channel of delivery %d is deactivated or deleted: activate it first", id)
 		}
-		q := tx.NewUpdate().Model(row).WherePK()
+		now := &deliveryRow{ID: id} // a row that was read before keeps what has become NULL
+		q := tx.NewUpdate().Model(now).WherePK()
 		if row.Status == models.Pending {
 			q = q.Set("next_attempt_at = ?", at).Where("status = ?", models.Pending).Where(unleased, at)
 		} else {
@@ -52,7 +53,7 @@ func (s *Store) RetryDelivery(ctx context.Context, id int64) (*models.Delivery, 
 		} else if n == 0 {
 			return models.Conflicting("id", "delivery %d is being sent right now", id)
 		}
-		delivery = row.model()
+		delivery = now.model()
 		return s.appendEvents(ctx, tx, at, []eventRecord{deliveryEvent(delivery, 0, at)})
 	})
 	if err != nil {
