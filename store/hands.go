@@ -40,7 +40,8 @@ func (s *Store) RetryDelivery(ctx context.Context, id int64) (*models.Delivery, 
 		now := &deliveryRow{ID: id} // a row that was read before keeps what has become NULL
 		q := tx.NewUpdate().Model(now).WherePK()
 		if row.Status == models.Pending {
-			q = q.Set("next_attempt_at = ?", at).Where("status = ?", models.Pending).Where(unleased, at)
+			q = q.Set("next_attempt_at = ?", at).Set("leased_by = NULL").Set("cancel_reason = NULL").
+				Where("status = ?", models.Pending).Where(unleased, at)
 		} else {
 			q = beginAgain(q, s)
 		}
