@@ -75,7 +75,7 @@ func (s *Store) Record(ctx context.Context, holder string, outcomes []Outcome, r
 		return recorded, nil
 	}
 	var err error
-	if !slices.ContainsFunc(outcomes, func(o Outcome) bool { return !o.plain() }) {
+	if len(oncePerDelivery(outcomes)) == 1 && !slices.ContainsFunc(outcomes, func(o Outcome) bool { return !o.plain() }) {
 		err = s.apply(ctx, s.db, holder, outcomes, recorded.Applied)
 	} else {
 		err = s.inTx(ctx, "record outcomes", func(tx bun.Tx) error {
@@ -95,14 +95,31 @@ func (s *Store) recordWithStates(ctx context.Context, tx bun.Tx, holder string, 
 	if err := s.heedCancels(ctx, tx, holder, outcomes); err != nil {
 		return err
 	}
-	if err := s.apply(ctx, tx, holder, outcomes, recorded.Applied); err != nil {
-		return err
+	for _, part := range oncePerDelivery(outcomes) {
+		if err := s.apply(ctx, tx, holder, part, recorded.Applied); err != nil {
+			return err
+		}
 	}
 	changes, err := s.observe(ctx, tx, outcomes, recorded.Applied)
 	if err != nil {
 		return err
 	}
 	return s.settle(ctx, tx, changes, holder, react, recorded)
+}
+
+// oncePerDelivery splits outcomes where a delivery comes a second time. That is rare: a process lost the delivery, and got it
+// again before it could report its first attempt. In one statement, both would be logged and told of when one applies.
+func oncePerDelivery(outcomes []Outcome) (parts [][]Outcome) {
+	seen, begin := make(map[int64]bool, len(outcomes)), 0
+	for i, o := range outcomes {
+		if seen[o.Delivery.ID] {
+			parts = append(parts, outcomes[begin:i])
+			begin = i
+			clear(seen)
+		}
+		seen[o.Delivery.ID] = true
+	}
+	return append(parts, outcomes[begin:])
 }
 
 // NoteSuccesses notes when each channel was last told something, where Record had no reason to. It is Record's other half:
