@@ -190,11 +190,11 @@ func (s *Store) settle(ctx context.Context, tx bun.Tx, changes []*StateChange, h
 	return err
 }
 
-// heedCancels makes the outcomes of deliveries that somebody wanted cancelled meanwhile, and that were not told, cancelled ones.
+// heedCancels ends deliveries as cancelled that somebody wanted cancelled meanwhile, unless they were delivered.
 func (s *Store) heedCancels(ctx context.Context, tx bun.Tx, holder string, outcomes []Outcome) error {
 	var ids []int64
 	for _, o := range outcomes {
-		if o.Status == models.Pending || o.Status == models.Failed {
+		if o.Status != models.Delivered {
 			ids = append(ids, o.Delivery.ID)
 		}
 	}
