@@ -145,7 +145,8 @@ func (s *Store) byHand(ctx context.Context, what string, f *models.DeliveryFilte
 // cancelWaiting cancels what waits on these channels, as part of the transaction that takes them out of use: the first batch.
 // cancelRest does the rest behind it, so that a long backlog holds no locks for long.
 func (s *Store) cancelWaiting(ctx context.Context, tx bun.Tx, channelIDs []int64, reason string) error {
-	return s.cancelPending(ctx, tx, reason, s.waitingOn(channelIDs))
+	_, err := s.cancelBatch(ctx, tx, channelIDs, reason)
+	return err
 }
 
 // stranded selects what waits on channels, argument 0, as long as they are out of use; argument 1 is how many at most.
@@ -155,27 +156,28 @@ const stranded = `
 	  AND channel_id IN (SELECT id FROM channels WHERE id IN (?0) AND (deleted_at IS NOT NULL OR NOT is_active))
 	ORDER BY id LIMIT ?1`
 
-// waitingOn locks in the order of the ids, as whoever records outcomes does, so that neither waits for the other in a circle.
-func (s *Store) waitingOn(channelIDs []int64) func(*bun.UpdateQuery) *bun.UpdateQuery {
-	lock := ""
+// cancelBatch cancels the first of what waits on channels out of use, and gives how many there were.
+func (s *Store) cancelBatch(ctx context.Context, tx bun.Tx, channelIDs []int64, reason string) (int, error) {
+	query := stranded
 	if s.isPostgres() {
-		lock = " FOR UPDATE"
+		query += " FOR UPDATE" // in the order of everybody else
 	}
-	return func(q *bun.UpdateQuery) *bun.UpdateQuery {
-		return q.Where("id IN ("+stranded+lock+")", bun.List(channelIDs), handsBatch)
+	var ids []int64
+	if err := tx.NewRaw(query, bun.List(channelIDs), handsBatch).Scan(ctx, &ids); err != nil || len(ids) == 0 {
+		return 0, err
 	}
+	return len(ids), s.cancelPending(ctx, tx, reason, func(q *bun.UpdateQuery) *bun.UpdateQuery {
+		return q.Where("id IN (?)", bun.List(ids))
+	})
 }
 
 // cancelRest cancels what still waits on channels that were taken out of use. When it fails, CancelStranded does it later.
 func (s *Store) cancelRest(ctx context.Context, channelIDs []int64, reason string) {
 	for more := true; more && len(channelIDs) > 0; {
 		err := s.inTx(ctx, "cancel what waits", func(tx bun.Tx) error {
-			var left []int64
-			err := tx.NewRaw(stranded, bun.List(channelIDs), 1).Scan(ctx, &left)
-			if more = len(left) > 0; err != nil || !more {
-				return err
-			}
-			return s.cancelPending(ctx, tx, reason, s.waitingOn(channelIDs))
+			n, err := s.cancelBatch(ctx, tx, channelIDs, reason)
+			more = n > 0
+			return err
 		})
 		if err != nil {
 			s.log.Warn("cancelling what waits on channels out of use is put off", "error", err)

@@ -122,4 +122,5 @@ func Refused(err error) bool {
 // SQLSTATE codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 func isUnique(err error) bool   { return pgCode(err) == "23505" || isSQLiteUnique(err) }
 func isReadOnly(err error) bool { return pgCode(err) == "25006" || isSQLiteReadOnly(err) }
+func isDeadlock(err error) bool { return pgCode(err) == "40P01" }
 func isFull(err error) bool     { return pgCode(err) == "53100" || isSQLiteFull(err) }

@@ -259,6 +259,12 @@ func (s *Store) Release(ctx context.Context, holder string, deliveryIDs []int64)
 		return nil
 	}
 	err := s.inTx(ctx, "release deliveries", func(tx bun.Tx) error {
+		if s.isPostgres() { // in the order of everybody else
+			_, err := tx.NewRaw("SELECT id FROM deliveries WHERE id IN (?) ORDER BY id FOR UPDATE", bun.List(deliveryIDs)).Exec(ctx)
+			if err != nil {
+				return err
+			}
+		}
 		held := func(q *bun.UpdateQuery) *bun.UpdateQuery {
 			return q.Where("id IN (?) AND leased_by = ? AND status = ?", bun.List(deliveryIDs), holder, models.Pending)
 		}

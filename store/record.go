@@ -76,7 +76,9 @@ func (s *Store) Record(ctx context.Context, holder string, outcomes []Outcome, r
 	}
 	var err error
 	if len(oncePerDelivery(outcomes)) == 1 && !slices.ContainsFunc(outcomes, func(o Outcome) bool { return !o.plain() }) {
-		err = s.apply(ctx, s.db, holder, outcomes, recorded.Applied)
+		// One statement locks the rows as it meets them. Mostly that is the order of everybody else; to make sure of it would
+		// cost more than to begin again when PostgreSQL had to break a circle.
+		err = afterDeadlocks(func() error { return s.apply(ctx, s.db, holder, outcomes, recorded.Applied) })
 	} else {
 		err = s.inTx(ctx, "record outcomes", func(tx bun.Tx) error {
 			*recorded = Recorded{Applied: make(map[int64]*models.Delivery, len(outcomes))}
@@ -190,19 +192,15 @@ func (s *Store) settle(ctx context.Context, tx bun.Tx, changes []*StateChange, h
 	return err
 }
 
-// heedCancels ends deliveries as cancelled that somebody wanted cancelled meanwhile, unless they were delivered.
+// heedCancels ends deliveries as cancelled that somebody wanted cancelled meanwhile, unless they were delivered. On
+// PostgreSQL it locks all of them, in the one order that keeps processes from deadlocking.
 func (s *Store) heedCancels(ctx context.Context, tx bun.Tx, holder string, outcomes []Outcome) error {
-	var ids []int64
-	for _, o := range outcomes {
-		if o.Status != models.Delivered {
-			ids = append(ids, o.Delivery.ID)
-		}
-	}
-	if len(ids) == 0 {
-		return nil
+	ids := make([]int64, len(outcomes))
+	for i, o := range outcomes {
+		ids[i] = o.Delivery.ID
 	}
 	var rows []*deliveryRow
-	q := tx.NewSelect().Model(&rows).Where("id IN (?) AND leased_by = ?", bun.List(ids), holder).OrderExpr("d.id")
+	q := tx.NewSelect().Model(&rows).Column("id", "cancel_reason").Where("id IN (?) AND leased_by = ?", bun.List(ids), holder).OrderExpr("d.id")
 	if s.isPostgres() {
 		q = q.For("UPDATE")
 	}
@@ -214,7 +212,7 @@ func (s *Store) heedCancels(ctx context.Context, tx bun.Tx, holder string, outco
 		reasons[r.ID] = r.CancelReason
 	}
 	for i := range outcomes {
-		if o := &outcomes[i]; reasons[o.Delivery.ID] != nil {
+		if o := &outcomes[i]; reasons[o.Delivery.ID] != nil && o.Status != models.Delivered {
 			o.Status, o.Error, o.NextAttemptAt = models.Cancelled, reasons[o.Delivery.ID], nil
 		}
 	}

@@ -14,6 +14,7 @@ func (s *Store) ResolveAlert(ctx context.Context, id int64) (*models.Alert, []in
 	var alert *models.Alert
 	var told []int64
 	err := s.inTx(ctx, "resolve alert", func(tx bun.Tx) error {
+		told = nil
 		at := s.Now()
 		res, err := tx.NewRaw("UPDATE alerts SET resolved_at = ? WHERE id = ? AND resolved_at IS NULL", at, id).Exec(ctx)
 		if err != nil {

@@ -26,8 +26,9 @@ type Trimmed struct {
 // PENDING delivery stays, and so does an event that has no position yet. A feed cursor that stood before a removed event has
 // expired then. Of several processes that call it at a time, one does the work.
 func (s *Store) Trim(ctx context.Context, before time.Time, after int64, limit int) (Trimmed, error) {
-	result := Trimmed{After: after}
+	var result Trimmed
 	err := s.inTx(ctx, "remove what is old", func(tx bun.Tx) error {
+		result = Trimmed{After: after}
 		if s.isPostgres() {
 			var mine bool
 			if err := tx.NewRaw("SELECT pg_try_advisory_xact_lock(?)", trimLock).Scan(ctx, &mine); err != nil || !mine {

@@ -115,10 +115,26 @@ func (s *Store) Appended() <-chan struct{} { return s.appended }
 
 func (s *Store) isPostgres() bool { return s.db.Dialect().Name() == dialect.PG }
 
-// inTx runs f in a transaction. Inside f only tx may be used: on SQLite the store itself would wait for f for ever.
+// inTx runs f in a transaction. Inside f only tx may be used: on SQLite the store itself would wait for f for ever. f runs
+// again when PostgreSQL had to end the transaction to resolve a deadlock.
 func (s *Store) inTx(ctx context.Context, what string, f func(tx bun.Tx) error) error {
-	err := s.db.RunInTx(ctx, &sql.TxOptions{}, func(_ context.Context, tx bun.Tx) error { return f(tx) })
+	err := afterDeadlocks(func() error {
+		return s.db.RunInTx(ctx, &sql.TxOptions{}, func(_ context.Context, tx bun.Tx) error { return f(tx) })
+	})
 	return s.explain(what, err)
+}
+
+// deadlockTries is how often something is tried that others keep from its end.
+const deadlockTries = 5
+
+// afterDeadlocks does something again that a deadlock has undone.
+func afterDeadlocks(do func() error) (err error) {
+	for range deadlockTries {
+		if err = do(); !isDeadlock(err) {
+			break
+		}
+	}
+	return err
 }
 
 // run carries out statements whose answers nobody needs, in their order. On PostgreSQL they go as one message, which is a
