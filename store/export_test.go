@@ -1,0 +1,38 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/rustbucket/alerts/models"
+)
+
+// What only tests see and do.
+
+// TurnClock sets the present forward, as if so much time had passed.
+func (s *Store) TurnClock(d time.Duration) { s.clock.sync(s.Now().Add(d)) }
+
+// StoredDelivery is a delivery with what is hidden from everybody else.
+type StoredDelivery struct {
+	*models.Delivery
+	DueAt                  *time.Time // as it is stored, also while the delivery is being sent
+	LeasedBy, CancelReason *string
+}
+
+// StoredDeliveries gives all deliveries on channels, the oldest first.
+func (s *Store) StoredDeliveries(ctx context.Context, channelIDs []int64) ([]StoredDelivery, error) {
+	var rows []*deliveryRow
+	err := s.db.NewSelect().Model(&rows).Where("channel_id IN (?)", bun.List(channelIDs)).OrderExpr("d.id").Scan(ctx)
+	stored := make([]StoredDelivery, len(rows))
+	for i, r := range rows {
+		stored[i] = StoredDelivery{Delivery: r.model(), DueAt: utc(r.NextAttemptAt), LeasedBy: r.LeasedBy, CancelReason: r.CancelReason}
+	}
+	return stored, err
+}
+
+// StoredStates gives the states of channels, deleted ones too.
+func (s *Store) StoredStates(ctx context.Context, channelIDs []int64) (map[int64]models.ChannelState, error) {
+	return s.lockStates(ctx, s.db, channelIDs)
+}
