@@ -58,12 +58,12 @@ func (d *Dispatcher) react(changes []*store.StateChange) store.Reaction {
 // raise routes an alert of the server's own. told is when somebody was last told of the like.
 func (d *Dispatcher) raise(a *models.NewAlert, told **time.Time) store.AlertInsert {
 	now := d.store.Now()
-	if *told != nil && now.Sub(**told) < tellAgain {
-		a.Notify = false
-	} else {
+	a.Notify = *told == nil || now.Sub(**told) >= tellAgain
+	insert := route(a, d.directory.Pause(), d.directory.All())
+	if len(insert.Deliveries) > 0 {
 		*told = &now
 	}
-	return route(a, d.directory.Pause(), d.directory.All())
+	return insert
 }
 
 func (d *Dispatcher) channelFailing(c *models.Channel, state *models.ChannelState) *models.NewAlert {

@@ -339,7 +339,7 @@ enum HealthState {
   """
   PAUSED
   """
-  The service said that nothing will work until somebody mends the channel. Its deliveries wait. Changing the channel, or a test
+  The service said that nothing will work until somebody mends the channel. Its deliveries wait. Changing its ` + "`" + `config` + "`" + `, or a test
   that works, puts it into service again; one delivery finds out after 1 min, 5 min, 15 min, then each hour.
   """
   BROKEN
@@ -746,7 +746,7 @@ type ChannelHealth {
   lastSuccessAt: Time
   "PAUSED and BROKEN: when one delivery is tried to find out whether it works again, if one is due."
   nextProbeAt: Time
-  "The service asked for time (Retry-After): nothing is sent before."
+  "The service asked for time (Retry-After): nothing is sent before, unless somebody changes the channel's ` + "`" + `config` + "`" + ` or tests it with success."
   heldUntil: Time
   "How many deliveries wait."
   waiting: Int!

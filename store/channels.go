@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strconv"
 	"time"
 
@@ -82,7 +83,8 @@ func (s *Store) CreateChannel(ctx context.Context, c *models.Channel) error {
 }
 
 // UpdateChannel changes a channel with f, which gets a copy and may return an error to leave all as it was. Taking it out
-// of use cancels what waits; any other change lets what waits be tried at once, whatever the channel's health was.
+// of use cancels what waits; taking it into use, and a change of its config, let what waits be tried at once, whatever the
+// channel's health was and whatever time the service asked for.
 // NOT_FOUND, or CONFLICT when the new name is taken.
 func (s *Store) UpdateChannel(ctx context.Context, id int64, f func(*models.Channel) error) (*models.Channel, error) {
 	var channel *models.Channel
@@ -93,7 +95,7 @@ func (s *Store) UpdateChannel(ctx context.Context, id int64, f func(*models.Chan
 			return err
 		}
 		channel = channels[0]
-		was := channel.IsActive
+		was := *channel
 		if err := f(channel); err != nil {
 			return err
 		}
@@ -101,9 +103,12 @@ func (s *Store) UpdateChannel(ctx context.Context, id int64, f func(*models.Chan
 		if err := s.saveChannel(ctx, tx, channel); err != nil {
 			return nameTaken(channel.Name, err)
 		}
-		if off = nil; was && !channel.IsActive {
+		if off = nil; was.IsActive && !channel.IsActive {
 			off = []int64{id}
 			return s.cancelWaiting(ctx, tx, []int64{id}, CancelledInactive)
+		}
+		if was.IsActive == channel.IsActive && reflect.DeepEqual(was.Config, channel.Config) {
+			return nil
 		}
 		return s.mend(ctx, tx, []int64{id})
 	})

@@ -131,6 +131,7 @@ func (w *walk) record(p *process, hand []inHand, end func() cause) {
 	got, err := w.s.Record(w.t.Context(), p.id, outcomes, silent)
 	w.must(err)
 	applied := 0
+	var seen []store.Outcome
 	for i, o := range reported {
 		d := w.deliveries[o.Delivery.ID]
 		if !d.pending() || d.holder != p.id || d.attempts != o.Delivery.Attempts {
@@ -140,6 +141,14 @@ func (w *walk) record(p *process, hand []inHand, end func() cause) {
 			w.fail("what %s reports of delivery %d did not apply", p.id, d.id)
 		}
 		w.apply(d, o, causes[i])
+		if o.Observed != nil {
+			seen = append(seen, o)
+		}
+	}
+	slices.SortStableFunc(seen, func(a, b store.Outcome) int { return a.Observed.At.Compare(b.Observed.At) })
+	for _, o := range seen { // in the order in which it was seen
+		c := w.deliveries[o.Delivery.ID].channel
+		c.state = c.state.Observe(*o.Observed)
 	}
 	if applied != len(got.Applied) {
 		w.fail("%d of what %s reports applied, want %d", len(got.Applied), p.id, applied)
@@ -211,9 +220,6 @@ func (w *walk) apply(d *modelDelivery, o store.Outcome, why cause) {
 		d.due = *o.NextAttemptAt
 	}
 	w.move(d, why)
-	if o.Observed != nil {
-		d.channel.state = d.channel.state.Observe(*o.Observed)
-	}
 }
 
 func (w *walk) retryOne() {
