@@ -245,13 +245,16 @@ func (w *walk) putOut(c *modelChannel) {
 	}
 }
 
-// update changes a channel's settings, and now and then deactivates it that way.
+// update changes a channel's settings, its config among them or not, and now and then deactivates it that way.
 func (w *walk) update() {
-	c, off := w.anyChannel(), w.rng.IntN(4) == 0
-	w.note("channel %d is updated, deactivated: %v", c.ID, off)
+	c, off, mended := w.anyChannel(), w.rng.IntN(4) == 0, w.rng.IntN(2) == 0
+	w.note("channel %d is updated, deactivated: %v, mended: %v", c.ID, off, mended)
 	t0 := w.s.Now()
 	_, err := w.s.UpdateChannel(w.t.Context(), c.ID, func(u *models.Channel) error {
 		u.IsActive = u.IsActive && !off
+		if mended {
+			u.Config = &models.WebhookConfig{URL: sprintf("http://mended/%d", len(w.story))}
+		}
 		return nil
 	})
 	switch {
@@ -262,7 +265,9 @@ func (w *walk) update() {
 		w.putOut(c)
 	default:
 		w.must(err)
-		c.mend(t0, w.s.Now())
+		if mended {
+			c.mend(t0, w.s.Now())
+		}
 	}
 }
 
