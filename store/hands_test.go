@@ -89,13 +89,19 @@ func TestStore_TwoOutcomesOfOneDeliveryInABatchCountOnce(t *testing.T) {
 		_, x := claimOne(t, s, "me")
 		dropped := store.Outcome{Delivery: x.Delivery, Alert: x.Alert, Status: models.Cancelled, Error: new(string)}
 		*dropped.Error = "not sent"
-		record(t, s, "me", attempted(x, models.Delivered, ""), attempted(x, models.Delivered, ""), dropped)
+		late := attempted(x, models.Failed, "refused")
+		late.Observed = &models.Observation{At: s.Now(), Kind: models.Unusable, Error: "refused"}
+		record(t, s, "me", attempted(x, models.Delivered, ""), late, dropped)
 		stored, err := s.StoredDeliveries(t.Context(), []int64{x.Delivery.ChannelID})
 		if err != nil || len(stored) != 1 || stored[0].Status != models.Delivered {
 			t.Fatalf("stored %+v, %v", stored, err)
 		}
 		for _, fault := range history(t.Context(), s, 0, stored) {
 			t.Error(fault)
+		}
+		states, err := s.States(t.Context())
+		if state := states[x.Delivery.ChannelID]; err != nil || state.Health != models.HealthOK {
+			t.Errorf("what did not apply says something about the channel: %+v, %v", state, err)
 		}
 	})
 }

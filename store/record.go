@@ -97,12 +97,20 @@ func (s *Store) recordWithStates(ctx context.Context, tx bun.Tx, holder string, 
 	if err := s.heedCancels(ctx, tx, holder, outcomes); err != nil {
 		return err
 	}
+	var applied []*Outcome
 	for _, part := range oncePerDelivery(outcomes) {
-		if err := s.apply(ctx, tx, holder, part, recorded.Applied); err != nil {
+		moved := make(map[int64]*models.Delivery, len(part))
+		if err := s.apply(ctx, tx, holder, part, moved); err != nil {
 			return err
 		}
+		for i := range part {
+			if moved[part[i].Delivery.ID] != nil {
+				applied = append(applied, &part[i])
+			}
+		}
+		maps.Copy(recorded.Applied, moved)
 	}
-	changes, err := s.observe(ctx, tx, outcomes, recorded.Applied)
+	changes, err := s.observe(ctx, tx, applied)
 	if err != nil {
 		return err
 	}
@@ -220,11 +228,10 @@ func (s *Store) heedCancels(ctx context.Context, tx bun.Tx, holder string, outco
 }
 
 // observe gives what the outcomes that applied make of their channels' states, in the order of the channels.
-func (s *Store) observe(ctx context.Context, tx bun.Tx, outcomes []Outcome, applied map[int64]*models.Delivery) ([]*StateChange, error) {
+func (s *Store) observe(ctx context.Context, tx bun.Tx, applied []*Outcome) ([]*StateChange, error) {
 	byChannel := make(map[int64][]*Outcome)
-	for i := range outcomes {
-		o := &outcomes[i]
-		if applied[o.Delivery.ID] != nil && !o.plain() {
+	for _, o := range applied {
+		if !o.plain() {
 			byChannel[o.Delivery.ChannelID] = append(byChannel[o.Delivery.ChannelID], o)
 		}
 	}
