@@ -22,8 +22,7 @@ func (w *walk) claim(p *process, c *modelChannel, room int) {
 			len(claims.Messages), len(got), claims.Probe, want.messages, len(want.deliveries), want.probe)
 	}
 	for i, d := range want.deliveries {
-		before := w.before(d)
-		told := d.kind == models.TellResolved && before != nil && before.stage == delivered
+		told := d.kind == models.TellResolved && w.told(d)
 		if x := got[i]; x.Delivery.ID != d.id || x.Told != told || text(x.CancelReason) != d.wish || x.Alert.ID != d.alert {
 			w.fail("claimed %+v, want %+v", x, *d)
 		}

@@ -120,16 +120,30 @@ func (w *walk) expectClaim(c *modelChannel, room int, now time.Time) expectedCla
 			return cmp.Or(cmp.Compare(b.severity, a.severity), cmp.Compare(a.id, b.id))
 		})
 	}
-	e := expectedClaim{}
 	if !c.state.InService() && most > 0 {
-		most, digest, e.probe = 1, false, true
+		return w.expectProbe(due)
 	}
-	e.deliveries = due[:min(most, len(due))]
+	e := expectedClaim{deliveries: due[:min(most, len(due))]}
 	if e.messages = len(e.deliveries); digest {
 		e.messages = min(1, e.messages)
 	}
-	e.probe = e.probe && e.messages > 0
 	return e
+}
+
+// expectProbe is what a claim is to give of a channel that is out of service: one delivery to be sent, and those before it
+// that are not to be sent any more.
+func (w *walk) expectProbe(due []*modelDelivery) expectedClaim {
+	n := slices.IndexFunc(due, func(d *modelDelivery) bool { return d.wish == "" && (d.kind == models.TellAlert || w.told(d)) })
+	if n < 0 {
+		return expectedClaim{deliveries: due, messages: len(due)}
+	}
+	return expectedClaim{deliveries: due[:n+1], messages: n + 1, probe: true}
+}
+
+// told reports whether the channel was told what came before.
+func (w *walk) told(d *modelDelivery) bool {
+	before := w.before(d)
+	return before != nil && before.stage == delivered
 }
 
 // noteClaim is what a claim makes of its channel's state.
