@@ -134,7 +134,10 @@ func (d *Dispatcher) send(ctx context.Context, n notifiers.Notification) (outcom
 			outcome = notifiers.Outcome{Result: notifiers.Permanent, Error: "the server failed to make up this notification; its log says why"}
 		}
 	}()
-	return notifier.Send(ctx, n)
+	if outcome = notifier.Send(ctx, n); outcome.Result != notifiers.Delivered && outcome.Error == "" {
+		outcome.Error = "the notifier gave no reason" // what failed says why, whatever a notifier does
+	}
+	return outcome
 }
 
 // judge says what an attempt makes of its delivery.

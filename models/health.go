@@ -109,6 +109,9 @@ func (s ChannelState) Observe(o Observation) ChannelState {
 		}
 		return s
 	}
+	if s.Health == HealthOK && o.At.Before(s.Since) {
+		return s // told late: it has worked, or was mended, since
+	}
 	s.LastError, s.LastErrorAt = &o.Error, &o.At
 	was := s.Health
 	switch o.Kind {

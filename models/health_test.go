@@ -193,3 +193,15 @@ func sameTime(a, b *time.Time) bool {
 	}
 	return a.Equal(*b)
 }
+
+func TestChannelState_ObserveOverlooksAFailureFromBeforeItWasMended(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	broken := ChannelState{Health: HealthOK}.Observe(Observation{At: at, Kind: Unusable, Error: "no"})
+	mended := broken.Mended(at.Add(time.Second))
+	if s := mended.Observe(Observation{At: at.Add(time.Millisecond), Kind: Unusable, Error: "no"}); s.Health != HealthOK {
+		t.Errorf("what was in flight when it was mended: %+v", s)
+	}
+	if s := mended.Observe(Observation{At: at.Add(2 * time.Second), Kind: Unusable, Error: "no"}); s.Health != HealthBroken {
+		t.Errorf("a failure since then: %+v", s)
+	}
+}
