@@ -48,19 +48,31 @@ func (l *RateLimit) Slots(arrival *time.Time, now time.Time) (n int, next time.T
 	if arrival == nil || !arrival.After(now) {
 		return l.Burst, time.Time{}
 	}
-	ahead := arrival.Sub(now) // of what was sent already
-	free := time.Duration(l.Burst)*l.interval() - ahead
+	free := time.Duration(l.Burst)*l.interval() - l.ahead(*arrival, now)
 	if free < l.interval() {
 		return 0, now.Add(l.interval() - free)
 	}
 	return int(free / l.interval()), time.Time{}
 }
 
+// apart is more than the clocks of two processes are.
+const apart = time.Minute
+
+// ahead is for how long what was sent already takes up the limit. A limit that was slower or had larger bursts, or a clock that
+// was set back since, leaves more than this one can have taken up, and would hold the channel for hours: then one slot is open.
+func (l *RateLimit) ahead(arrival, now time.Time) time.Duration {
+	full := time.Duration(l.Burst) * l.interval()
+	if ahead := arrival.Sub(now); ahead <= full+apart {
+		return ahead
+	}
+	return full - l.interval()
+}
+
 // Take gives the state after n messages.
 func (l *RateLimit) Take(arrival *time.Time, now time.Time, n int) time.Time {
 	from := now
 	if arrival != nil && arrival.After(now) {
-		from = *arrival
+		from = now.Add(l.ahead(*arrival, now))
 	}
 	return from.Add(time.Duration(n) * l.interval())
 }

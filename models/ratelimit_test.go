@@ -89,3 +89,22 @@ func TestRateLimit_BoundsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestRateLimit_WhatAnotherLimitHasLeftHoldsNothingForLong(t *testing.T) {
+	now := time.Now()
+	slow, fast := &RateLimit{PerMinute: 1, Burst: 1000}, &RateLimit{PerMinute: 60, Burst: 10}
+	arrival := slow.Take(nil, now, 1000) // some 16 hours ahead
+	if n, _ := slow.Slots(&arrival, now); n != 0 {
+		t.Errorf("%d slots of the limit that is used up", n)
+	}
+	sent := 0
+	for at := now; at.Before(now.Add(time.Minute)); at = at.Add(100 * time.Millisecond) {
+		if n, _ := fast.Slots(&arrival, at); n > 0 {
+			arrival = fast.Take(&arrival, at, n)
+			sent += n
+		}
+	}
+	if sent < 59 || sent > 61 {
+		t.Errorf("%d messages in the first minute of the new limit, want 60", sent)
+	}
+}
