@@ -283,3 +283,27 @@ func TestDispatcher_GivesUpWhatWaitsTooLongForABrokenChannel(t *testing.T) {
 		t.Errorf("delivery %+v: %s", d, *d.Error)
 	}
 }
+
+// ahead is a machine's clock that a test sets forward.
+type ahead struct{ by atomic.Int64 }
+
+func (a *ahead) now() time.Time { return time.Now().Add(time.Duration(a.by.Load())) }
+
+func TestBreaker_WhatIsOnlyToBeEndedWaitsForNoProbe(t *testing.T) {
+	t.Parallel()
+	var f faulty
+	var clock ahead
+	f.outcome.Store(unreachable)
+	w := newWorldWith(t, store.Options{URL: "sqlite:" + t.TempDir() + "/alerts.db", Wall: clock.now}, f.send)
+	bad := w.channel("bad", func(c *models.Channel) { c.NotifyOnResolve = true })
+	a := w.create(1)[0]
+	w.untilHealth(bad, models.HealthFailing)
+	w.resolve(a.ID)
+	f.outcome.Store(gone)
+	w.untilHealth(bad, models.HealthBroken)
+	clock.by.Store(int64(2 * time.Minute)) // nothing but the resolve of what was never told is left to find out with
+	testkit.Until(t, "the end of the resolve", func() bool { return w.count(models.Pending, bad) == 0 })
+	if d := w.deliveries(bad)[0]; d.Status != models.Cancelled || *d.Error != neverTold {
+		t.Errorf("the resolve: %+v", d)
+	}
+}

@@ -22,7 +22,7 @@ type Claimed struct {
 // Claims is what a claim gives.
 type Claims struct {
 	Messages [][]Claimed // each inner list is one message: one delivery, or several in a digest
-	Probe    bool        // the one message finds out whether the channel works again
+	Probe    bool        // the channel is out of service: the last message finds out whether it works again, or there is nothing to send
 	// NotBefore is when the rate limit lets more be claimed; the zero time when it was no hindrance.
 	NotBefore time.Time
 	Reclaimed int // deliveries taken over from processes that have died
@@ -63,6 +63,7 @@ func (s *Store) Claim(ctx context.Context, channel *models.Channel, room int, ho
 		}
 		rows, err := s.dueRows(ctx, tx, channel.ID, now, plan)
 		if plan.probe {
+			claims.Probe = true // also when they all are only to be ended: that needs no channel that works
 			rows, plan.probe = forProbe(rows)
 		}
 		if err != nil || len(rows) == 0 {
@@ -212,7 +213,7 @@ func (s *Store) noteClaim(ctx context.Context, tx bun.Tx, channel *models.Channe
 	if plan.probe {
 		// Whoever probes may die before it says what came of it: then somebody else does.
 		next := now.Add(max(probing, state.ProbePause()))
-		state.ProbeAt, claims.Probe = &next, true
+		state.ProbeAt = &next
 	}
 	return saveState(ctx, tx, state)
 }
