@@ -323,3 +323,34 @@ func TestClock_SetBackHoldsNothingUp(t *testing.T) {
 	}
 	testkit.Until(t, "what waited over the restart", func() bool { return again.count(models.Delivered, c) == 1511 })
 }
+
+func TestPause_ThatIsLongLeavesTheSameTimeToBeTaken(t *testing.T) {
+	t.Parallel()
+	var clock ahead
+	var busy atomic.Bool
+	busy.Store(true)
+	w := newWorldWith(t, store.Options{URL: "sqlite:" + t.TempDir() + "/alerts.db", Wall: clock.now}, func(context.Context, notifiers.Notification) notifiers.Outcome {
+		if busy.Load() {
+			return notifiers.Outcome{Result: notifiers.Retry, Asked: true, RetryAfter: time.Second, Error: "slow down"}
+		}
+		return notifiers.Outcome{}
+	})
+	c := w.channel("hook")
+	if err := w.store.BeginPause(t.Context(), &models.Pause{Reason: "a long weekend", Afterwards: models.TellThem, By: "me"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.directory.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.create(5)
+	clock.by.Store(int64(2 * models.MaxWait))
+	if _, err := w.store.EndPause(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.directory.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Until(t, "the service to ask for time", func() bool { return w.health(c).HeldUntil != nil })
+	busy.Store(false)
+	testkit.Until(t, "all of them", func() bool { return w.count(models.Delivered, c) == 5 })
+}

@@ -69,7 +69,7 @@ func (s *Store) Claim(ctx context.Context, channel *models.Channel, room int, ho
 		if err != nil || len(rows) == 0 {
 			return err
 		}
-		claims.Messages, claims.Reclaimed, err = s.lease(ctx, tx, channel.ID, rows, plan, holder)
+		claims.Messages, claims.Reclaimed, err = s.lease(ctx, tx, rows, plan, holder, now)
 		if err != nil {
 			return err
 		}
@@ -168,16 +168,22 @@ func forProbe(rows []*claimedRow) (_ []*claimedRow, found bool) {
 // told reports whether the same alert's delivery before this one was made.
 func (r *claimedRow) told() bool { return r.Before != nil && *r.Before == models.Delivered }
 
-// lease makes the rows ours and forms messages of them.
-func (s *Store) lease(ctx context.Context, tx bun.Tx, channelID int64, rows []*claimedRow, plan claimPlan, holder string) (messages [][]Claimed, reclaimed int, err error) {
+// lease makes the rows ours and forms messages of them. The series of one that was never tried begins now: what waited for the
+// end of a pause, or behind others, has the same time to be taken as any other.
+func (s *Store) lease(ctx context.Context, tx bun.Tx, rows []*claimedRow, plan claimPlan, holder string, now time.Time) (messages [][]Claimed, reclaimed int, err error) {
 	ids, alertIDs := make([]int64, len(rows)), make([]int64, len(rows))
 	for i, r := range rows {
 		ids[i], alertIDs[i] = r.ID, r.AlertID
 		if r.LeasedBy != nil {
 			reclaimed++
 		}
+		if r.Attempts == 0 {
+			r.SeriesBeganAt = now
+		}
 	}
-	if _, err := tx.NewRaw("UPDATE deliveries SET leased_by = ? WHERE id IN (?)", holder, bun.List(ids)).Exec(ctx); err != nil {
+	_, err = tx.NewRaw("UPDATE deliveries SET leased_by = ?, series_began_at = CASE WHEN attempts = 0 THEN ? ELSE series_began_at END WHERE id IN (?)",
+		holder, now, bun.List(ids)).Exec(ctx)
+	if err != nil {
 		return nil, 0, err
 	}
 	alerts, err := alertsByID(ctx, tx, alertIDs)
