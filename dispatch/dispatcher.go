@@ -209,6 +209,12 @@ func (d *Dispatcher) claim(ctx context.Context, channelID int64) {
 		d.metrics.LeasesReclaimed(claims.Reclaimed)
 		d.log.Info("took over deliveries of a process that has died", "deliveries", claims.Reclaimed, "channel", channelID)
 	}
+	if len(claims.Messages) > 0 && !claims.Probe && !d.known(channelID) {
+		// The database says that the channel may be told. Not to know that is to hand all of it back, and to claim it again.
+		if err := d.directory.refreshOlder(within, time.Now().Add(-pollEvery)); err != nil {
+			d.complain(ctx, "channels could not be read again", err)
+		}
+	}
 	for _, m := range claims.Messages {
 		d.submitReserved(channelID, job{message: m, probe: claims.Probe})
 	}
@@ -244,9 +250,6 @@ func (d *Dispatcher) Wake(channelIDs []int64) {
 	for _, id := range channelIDs {
 		l := d.lane(id)
 		l.more, l.notBefore = true, time.Time{}
-		if d.directory.State(id).HoldUntil == nil { // nothing is known of it, or somebody has mended the channel
-			l.hold = time.Time{}
-		}
 	}
 	d.signal(d.wake)
 }

@@ -85,6 +85,23 @@ func (d *Dispatcher) open(channelID int64) bool {
 	return state.InService() && !state.ClosedUntil().After(now) && d.directory.Pause() == nil
 }
 
+// known reports whether it is known here that a channel may be told what comes in.
+func (d *Dispatcher) known(channelID int64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.open(channelID)
+}
+
+// holdStored says that the database, or nobody, knows now that a service asked for time: from here on the directory says until
+// when the channel is held. Another process may end that, when somebody has mended the channel.
+func (d *Dispatcher) holdStored(channelID int64, until time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if l := d.lanes[channelID]; l != nil && l.hold.Equal(until) {
+		l.hold = time.Time{}
+	}
+}
+
 // holdUntil gives the service of a channel the time that it asked for, from this moment on.
 func (d *Dispatcher) holdUntil(channelID int64, until time.Time) {
 	d.mu.Lock()

@@ -57,6 +57,9 @@ func (d *Dispatcher) record(ctx context.Context) {
 		}
 		d.forget(ids)
 		for _, r := range reports {
+			if o := r.Observed; o != nil && o.Until != nil {
+				d.holdStored(r.Delivery.ChannelID, *o.Until)
+			}
 			if r.recorded != nil {
 				close(r.recorded)
 			}
