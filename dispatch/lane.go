@@ -232,6 +232,18 @@ func (d *Dispatcher) handOver(l *lane) {
 	}
 }
 
+// Recall hands back at once what waits in the lanes of these channels, so that what was cancelled meanwhile is not sent any
+// more. The rest is claimed again.
+func (d *Dispatcher) Recall(channelIDs []int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, id := range channelIDs {
+		if l := d.lanes[id]; l != nil {
+			d.handOver(l)
+		}
+	}
+}
+
 // shut hands back at once what waits in the lane of a channel that went out of service.
 func (d *Dispatcher) shut(channelID int64) {
 	d.mu.Lock()

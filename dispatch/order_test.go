@@ -354,3 +354,28 @@ func TestPause_ThatIsLongLeavesTheSameTimeToBeTaken(t *testing.T) {
 	busy.Store(false)
 	testkit.Until(t, "all of them", func() bool { return w.count(models.Delivered, c) == 5 })
 }
+
+func TestHands_WhatIsCancelledInAQueueIsNotSent(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, url string) {
+		t.Parallel()
+		var sends atomic.Int64
+		end := make(chan struct{})
+		w := newWorld(t, url, func(context.Context, notifiers.Notification) notifiers.Outcome {
+			sends.Add(1)
+			<-end
+			return notifiers.Outcome{}
+		})
+		c := w.channel("slow")
+		w.create(400)
+		testkit.Until(t, "the first sends", func() bool { return sends.Load() == maxInFlight })
+		n, channels, err := w.store.CancelDeliveries(t.Context(), &models.DeliveryFilter{ChannelID: &c.ID})
+		if n != 400 || err != nil {
+			t.Errorf("cancelled %d, %v", n, err)
+		}
+		w.dispatcher.Recall(channels)
+		testkit.Until(t, "what was not sent to be cancelled", func() bool { return w.count(models.Cancelled, c) == 400-maxInFlight })
+		close(end)
+		testkit.Until(t, "what was being sent", func() bool { return w.count(models.Delivered, c) == maxInFlight })
+	})
+}

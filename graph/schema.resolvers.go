@@ -206,7 +206,8 @@ func (r *mutationResolver) CancelDeliveries(ctx context.Context, filter models.D
 	if err != nil {
 		return 0, err
 	}
-	n, _, err := r.Store.CancelDeliveries(ctx, wanted)
+	n, channels, err := r.Store.CancelDeliveries(ctx, wanted)
+	r.Dispatcher.Recall(channels)
 	return n, err
 }
 

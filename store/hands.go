@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -124,7 +126,7 @@ func (s *Store) byHand(ctx context.Context, what string, f *models.DeliveryFilte
 			return do(tx, ids)
 		})
 		if err != nil {
-			return n, nil, err
+			return n, slices.Collect(maps.Keys(channels)), err
 		}
 		s.signalAppended()
 		n += len(found)
@@ -133,13 +135,9 @@ func (s *Store) byHand(ctx context.Context, what string, f *models.DeliveryFilte
 			last = r.ID
 		}
 		if len(found) < handsBatch {
-			break
+			return n, slices.Collect(maps.Keys(channels)), nil
 		}
 	}
-	for id := range channels {
-		channelIDs = append(channelIDs, id)
-	}
-	return n, channelIDs, nil
 }
 
 // cancelWaiting cancels what waits on these channels, as part of the transaction that takes them out of use: the first batch.
