@@ -143,46 +143,58 @@ func (s *Store) byHand(ctx context.Context, what string, f *models.DeliveryFilte
 // cancelWaiting cancels what waits on these channels, as part of the transaction that takes them out of use: the first batch.
 // cancelRest does the rest behind it, so that a long backlog holds no locks for long.
 func (s *Store) cancelWaiting(ctx context.Context, tx bun.Tx, channelIDs []int64, reason string) error {
-	_, err := s.cancelBatch(ctx, tx, channelIDs, reason)
-	return err
+	return s.cancelFound(ctx, tx, reason, stranded, bun.List(channelIDs), handsBatch)
 }
 
-// stranded selects what waits on channels, argument 0, as long as they are out of use; argument 1 is how many at most.
-const stranded = `
-	SELECT id FROM deliveries
-	WHERE status = 'PENDING' AND cancel_reason IS NULL
-	  AND channel_id IN (SELECT id FROM channels WHERE id IN (?0) AND (deleted_at IS NOT NULL OR NOT is_active))
-	ORDER BY id LIMIT ?1`
+// strandedOnly is a condition on deliveries: they wait on channels that are out of use.
+const strandedOnly = `
+	AND status = 'PENDING' AND cancel_reason IS NULL
+	AND channel_id IN (SELECT id FROM channels WHERE deleted_at IS NOT NULL OR NOT is_active)`
 
-// cancelBatch cancels the first of what waits on channels out of use, and gives how many there were.
-func (s *Store) cancelBatch(ctx context.Context, tx bun.Tx, channelIDs []int64, reason string) (int, error) {
-	query := stranded
+// stranded selects what waits on channels, argument 0, as long as they are out of use; argument 1 is how many at most.
+const stranded = "SELECT id FROM deliveries WHERE channel_id IN (?0)" + strandedOnly + " ORDER BY id LIMIT ?1"
+
+// cancelFound cancels the deliveries that a query finds, which locks them in the order of everybody else.
+func (s *Store) cancelFound(ctx context.Context, tx bun.Tx, reason, query string, args ...any) error {
 	if s.isPostgres() {
-		query += " FOR UPDATE" // in the order of everybody else
+		query += " FOR UPDATE"
 	}
 	var ids []int64
-	if err := tx.NewRaw(query, bun.List(channelIDs), handsBatch).Scan(ctx, &ids); err != nil || len(ids) == 0 {
-		return 0, err
+	if err := tx.NewRaw(query, args...).Scan(ctx, &ids); err != nil || len(ids) == 0 {
+		return err
 	}
-	return len(ids), s.cancelPending(ctx, tx, reason, func(q *bun.UpdateQuery) *bun.UpdateQuery {
-		return q.Where("id IN (?)", bun.List(ids))
-	})
+	return s.cancelPending(ctx, tx, reason, func(q *bun.UpdateQuery) *bun.UpdateQuery { return q.Where("id IN (?)", bun.List(ids)) })
 }
 
 // cancelRest cancels what still waits on channels that were taken out of use. When it fails, CancelStranded does it later.
 func (s *Store) cancelRest(ctx context.Context, channelIDs []int64, reason string) {
-	for more := true; more && len(channelIDs) > 0; {
+	if err := s.cancelWaitingOn(ctx, channelIDs, reason); err != nil {
+		s.log.Warn("cancelling what waits on channels out of use is put off", "error", err)
+	}
+}
+
+// cancelWaitingOn looks for what waits once, and then goes through it: to look again for each batch would take the time of the
+// whole backlog each time.
+func (s *Store) cancelWaitingOn(ctx context.Context, channelIDs []int64, reason string) error {
+	if len(channelIDs) == 0 {
+		return nil
+	}
+	var waiting []int64
+	err := s.read.NewRaw("SELECT id FROM deliveries WHERE status = 'PENDING' AND cancel_reason IS NULL AND channel_id IN (?) ORDER BY id",
+		bun.List(channelIDs)).Scan(ctx, &waiting)
+	if err != nil {
+		return err
+	}
+	for ids := range slices.Chunk(waiting, handsBatch) {
 		err := s.inTx(ctx, "cancel what waits", func(tx bun.Tx) error {
-			n, err := s.cancelBatch(ctx, tx, channelIDs, reason)
-			more = n > 0
-			return err
+			return s.cancelFound(ctx, tx, reason, "SELECT id FROM deliveries WHERE id IN (?0)"+strandedOnly+" ORDER BY id", bun.List(ids))
 		})
 		if err != nil {
-			s.log.Warn("cancelling what waits on channels out of use is put off", "error", err)
-			return
+			return err
 		}
 		s.signalAppended()
 	}
+	return nil
 }
 
 // CancelStranded cancels what waits on channels that are out of use: what was put off, and what was recorded as waiting at
