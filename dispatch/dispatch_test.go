@@ -290,7 +290,7 @@ func TestDispatcher_ANotifierThatPanicsHarmsOneDelivery(t *testing.T) {
 	})
 	bad, good := w.channel("bad"), w.channel("good")
 	w.create(5)
-	testkit.Until(t, "both channels", func() bool { return w.count(models.Failed, bad) == 5 && w.count(models.Delivered, good) == 5 })
+	testkit.Until(t, "both channels", func() bool { return w.count(models.Failed, bad) == 5 && w.count(models.Delivered, good) >= 5 })
 }
 
 func TestIntake_RefusesWhenTooMuchWaits(t *testing.T) {
