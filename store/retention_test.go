@@ -153,7 +153,6 @@ func sweepEvents(t *testing.T, s *store.Store, before time.Time) {
 func TestTrim_LeavesAnAlertThatSomebodyIsStillToBeToldAbout(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *store.Store) {
 		c, slow := newChannel(t, s, "one"), newChannel(t, s, "slow")
-		var waiting []store.AlertResult
 		for range 7 { // more than a batch: what is behind them goes all the same
 			in := insert(alert("error"), c, slow)
 			in.Deliveries[0].Leased = true
@@ -161,7 +160,6 @@ func TestTrim_LeavesAnAlertThatSomebodyIsStillToBeToldAbout(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			waiting = append(waiting, r...)
 			o := store.Outcome{Delivery: r[0].Deliveries[0], Status: models.Delivered, Attempt: &models.DeliveryAttempt{DeliveryID: r[0].Deliveries[0].ID, Number: 1}}
 			if applied := record(t, s, "me", o); len(applied) != 1 {
 				t.Fatal(applied)
