@@ -16,8 +16,8 @@ import (
 
 // What a process holds at most that is sent and not recorded.
 const (
-	maxInFlight   = 32         // sends of one channel that are not answered
-	maxUnrecorded = 1024 + 256 // answers in the queue, and in the batch that is being committed
+	maxInFlight   = 32        // sends of one channel that are not answered
+	maxUnrecorded = 128 + 256 // answers in the queue, and in the batch that is being committed
 )
 
 // kill is a moment at which a process was killed.

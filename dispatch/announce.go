@@ -3,6 +3,7 @@ package dispatch
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -39,15 +40,14 @@ func (d *Dispatcher) react(changes []*store.StateChange) store.Reaction {
 				failed = append(failed, o)
 			}
 		}
-		if out := !c.After.InService(); out && ordinary && (c.Before.Health != c.After.Health || !c.After.Announced) {
-			r.Raise = append(r.Raise, d.raise(d.channelFailing(channel, c.After), &c.After.PausedToldAt))
-			c.After.Announced = true
+		told := c.After.Announced
+		if out := !c.After.InService(); out && ordinary && (c.Before.Health != c.After.Health || !told) {
+			d.raise(&r, d.channelFailing(channel, c.After), told, &c.After.PausedToldAt, c.After)
 		}
 		if len(failed) > 0 {
-			r.Raise = append(r.Raise, d.raise(d.deliveryFailed(channel, failed), &c.After.FailedToldAt))
-			c.After.Announced = true
+			d.raise(&r, d.deliveryFailed(channel, failed), told, &c.After.FailedToldAt, c.After)
 		}
-		if c.Worked && c.After.Health == models.HealthOK && c.After.Announced {
+		if c.Worked && c.After.Health == models.HealthOK && (c.After.Announced || c.Before.Health != models.HealthOK || len(failed) > 0) {
 			r.Resolve = append(r.Resolve, models.OwnKeyOf(channelFailing, channel.ID), models.OwnKeyOf(deliveryFailed, channel.ID))
 			c.After.Announced = false
 		}
@@ -55,15 +55,21 @@ func (d *Dispatcher) react(changes []*store.StateChange) store.Reaction {
 	return r
 }
 
-// raise routes an alert of the server's own. told is when somebody was last told of the like.
-func (d *Dispatcher) raise(a *models.NewAlert, told **time.Time) store.AlertInsert {
+// raise adds an alert of the server's own to a reaction. before is when somebody was last told of the like. Within tellAgain of
+// that it is stored, and nobody is told; if the trouble lasts longer, an alert that is told takes the place of the silent one.
+func (d *Dispatcher) raise(r *store.Reaction, a *models.NewAlert, announced bool, before **time.Time, state *models.ChannelState) {
 	now := d.store.Now()
-	a.Notify = *told == nil || now.Sub(**told) >= tellAgain
+	a.Notify = *before == nil || now.Sub(**before) >= tellAgain
 	insert := route(a, d.directory.Pause(), d.directory.All())
-	if len(insert.Deliveries) > 0 {
-		*told = &now
+	r.Raise = append(r.Raise, insert)
+	dropped := slices.ContainsFunc(insert.Decisions, func(d models.RoutingDecision) bool { return d.Reason == models.Paused })
+	if !a.Notify || dropped {
+		return // to be told later, if it lasts
 	}
-	return insert
+	if !announced {
+		r.Replace = append(r.Replace, *a.DedupKey)
+	}
+	*before, state.Announced = &now, true
 }
 
 func (d *Dispatcher) channelFailing(c *models.Channel, state *models.ChannelState) *models.NewAlert {

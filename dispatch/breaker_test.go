@@ -262,6 +262,47 @@ func TestAnnounce_TellsOfDeliveriesThatAreGivenUpAndNeverOfItsOwn(t *testing.T) 
 	})
 }
 
+func TestAnnounce_TellsOfASecondOutageSoonAfterTheFirstWhenItLasts(t *testing.T) {
+	t.Parallel()
+	var ahead atomic.Int64
+	wall := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	var f faulty
+	f.outcome.Store(unreachable)
+	w := newWorldWith(t, store.Options{URL: "sqlite:" + t.TempDir() + "/alerts.db", Wall: wall}, f.send)
+	later := func(d time.Duration) {
+		ahead.Add(int64(d))
+		testkit.Until(t, "this process to say that it lives", func() bool { w.dispatcher.beat(t.Context()); return w.dispatcher.alive() })
+	}
+	bad, good := w.channel("bad"), w.channel("good")
+	fail := func() {
+		w.create(40)
+		w.untilHealth(bad, models.HealthPaused)
+	}
+	fail()
+	testkit.Until(t, "the alert about it", func() bool { return w.count(models.Delivered, good) == 41 })
+	f.outcome.Store(nil)
+	later(time.Minute)
+	w.untilHealth(bad, models.HealthOK)
+	testkit.Until(t, "what waited", func() bool { return w.count(models.Pending, bad) == 0 })
+	f.outcome.Store(unreachable)
+	fail()
+	testkit.Until(t, "the second alert", func() bool { return len(w.alerts(channelFailing)) == 2 })
+	if a := w.alerts(channelFailing)[0]; a.Notify || a.IsResolved() {
+		t.Errorf("the second alert: %+v", a)
+	}
+	later(tellAgain)
+	testkit.Until(t, "the alert about an outage that lasts", func() bool { return w.count(models.Delivered, good) == 82 })
+	all := w.alerts(channelFailing)
+	if len(all) != 3 || !all[0].Notify || all[0].IsResolved() || !all[1].IsResolved() {
+		t.Errorf("the alerts: %+v", all)
+	}
+	later(tellAgain)
+	testkit.Until(t, "another probe", func() bool { return w.health(bad).LastErrorAt.After(all[0].CreatedAt.Add(time.Minute)) })
+	if n := len(w.alerts(channelFailing)); n != 3 {
+		t.Errorf("%d alerts although people know", n)
+	}
+}
+
 func TestDispatcher_GivesUpWhatWaitsTooLongForABrokenChannel(t *testing.T) {
 	t.Parallel()
 	var ahead atomic.Int64

@@ -15,8 +15,8 @@ import (
 // Bounds of the recording.
 const (
 	recordEvery    = 5 * time.Millisecond
-	maxRecordBatch = 256  // at most store.MaxOutcomes
-	maxRecordQueue = 1024 // beyond that sends wait
+	maxRecordBatch = 256 // at most store.MaxOutcomes
+	maxRecordQueue = 128 // beyond that sends wait: what is answered and not recorded is made again after a crash
 )
 
 // report is an outcome on its way to be recorded.

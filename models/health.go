@@ -32,7 +32,7 @@ type ChannelState struct {
 	LastSuccessAt *time.Time
 	HoldUntil     *time.Time // the service asked for time: nothing is sent before
 	RateArrival   *time.Time // where the rate limit stands, see RateLimit
-	// Announced says that an alert about this outage was raised.
+	// Announced says that an alert about this outage was raised and told.
 	Announced bool
 	// PausedToldAt and FailedToldAt are when somebody was last told that the channel is out of service, and that a delivery
 	// was given up.

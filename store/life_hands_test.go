@@ -26,6 +26,9 @@ func (w *walk) claim(p *process, c *modelChannel, room int) {
 		if x := got[i]; x.Delivery.ID != d.id || x.Told != told || text(x.CancelReason) != d.wish || x.Alert.ID != d.alert {
 			w.fail("claimed %+v, want %+v", x, *d)
 		}
+		if d.attempts == 0 {
+			d.beganFrom = t0 // its time to be taken begins with its first claim
+		}
 		w.take(p, d, got[i], inHand{probe: claims.Probe})
 	}
 	c.noteClaim(want, t0, w.s.Now())

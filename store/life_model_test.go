@@ -95,7 +95,8 @@ func (w *walk) all(match func(*modelDelivery) bool) []*modelDelivery {
 type expectedClaim struct {
 	deliveries []*modelDelivery
 	messages   int
-	probe      bool
+	probe      bool // the channel is out of service
+	probes     bool // one of them is to be sent, to find out whether the channel works again
 }
 
 func (w *walk) expectClaim(c *modelChannel, room int, now time.Time) expectedClaim {
@@ -135,9 +136,9 @@ func (w *walk) expectClaim(c *modelChannel, room int, now time.Time) expectedCla
 func (w *walk) expectProbe(due []*modelDelivery) expectedClaim {
 	n := slices.IndexFunc(due, func(d *modelDelivery) bool { return d.wish == "" && (d.kind == models.TellAlert || w.told(d)) })
 	if n < 0 {
-		return expectedClaim{deliveries: due, messages: len(due)}
+		return expectedClaim{deliveries: due, messages: len(due), probe: true}
 	}
-	return expectedClaim{deliveries: due[:n+1], messages: n + 1, probe: true}
+	return expectedClaim{deliveries: due[:n+1], messages: n + 1, probe: true, probes: true}
 }
 
 // told reports whether the channel was told what came before.
@@ -154,7 +155,7 @@ func (c *modelChannel) noteClaim(e expectedClaim, t0, t1 time.Time) {
 	if c.RateLimit != nil {
 		c.arrival = &span{c.RateLimit.Take(c.state.RateArrival, t0, e.messages), c.RateLimit.Take(c.state.RateArrival, t1, e.messages)}
 	}
-	if e.probe {
+	if e.probes {
 		pause := max(walkProbing, c.state.ProbePause())
 		c.probe = &span{t0.Add(pause), t1.Add(pause)}
 	}

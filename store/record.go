@@ -53,6 +53,7 @@ type StateChange struct {
 // Reaction is what the server itself has to say about what became of deliveries and channels.
 type Reaction struct {
 	Raise   []AlertInsert // alerts with dedup keys
+	Replace []string      // dedup keys of alerts that are resolved before the others are raised
 	Resolve []string      // dedup keys of alerts that are over
 }
 
@@ -183,6 +184,9 @@ func (s *Store) settle(ctx context.Context, tx bun.Tx, changes []*StateChange, h
 		if err := s.notifyChannels(ctx, tx); err != nil {
 			return err
 		}
+	}
+	if _, err := s.resolveKeys(ctx, tx, reaction.Replace); err != nil {
+		return err
 	}
 	if len(reaction.Raise) > 0 {
 		var err error
