@@ -348,3 +348,21 @@ func TestBreaker_WhatIsOnlyToBeEndedWaitsForNoProbe(t *testing.T) {
 		t.Errorf("the resolve: %+v", d)
 	}
 }
+
+func TestBreaker_AFailureBringsTheLastSuccessAlong(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		t.Parallel()
+		var f faulty
+		w := newWorld(t, url, f.send)
+		c := w.channel("bad")
+		w.create(1)
+		testkit.Until(t, "a success", func() bool { return w.count(models.Delivered, c) == 1 })
+		f.outcome.Store(unreachable)
+		w.create(1)
+		testkit.Until(t, "a failure", func() bool { return w.health(c).LastError != nil })
+		// Successes are stored now and then only; a row of failures must not be counted without them.
+		if h := w.health(c); h.LastSuccessAt == nil || h.State != models.HealthFailing {
+			t.Errorf("health %+v", h)
+		}
+	})
+}

@@ -48,6 +48,7 @@ func (d *Dispatcher) record(ctx context.Context) {
 		batch := make([]store.Outcome, len(reports))
 		for i, r := range reports {
 			batch[i] = r.Outcome
+			batch[i].Succeeded = d.lastSuccess(r)
 		}
 		applied := d.recordBatch(ctx, batch)
 		d.count(reports, batch, applied)
@@ -65,6 +66,21 @@ func (d *Dispatcher) record(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// lastSuccess gives the time of a channel's last success for the first failure after it, if it is not stored yet.
+func (d *Dispatcher) lastSuccess(r report) *time.Time {
+	if r.Observed == nil {
+		return nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	at, ok := d.successes[r.Delivery.ChannelID]
+	if !ok {
+		return nil
+	}
+	delete(d.successes, r.Delivery.ChannelID)
+	return &at
 }
 
 // recordBatch tries until the outcomes are stored, or ctx ends: it is no matter of time, since an outcome whose delivery went

@@ -28,17 +28,24 @@ type Outcome struct {
 	Uncounted     bool       // the attempt does not count in its series: the service asked for time
 	// Observed is what the attempt says about its channel; nil when that is nothing new.
 	Observed *models.Observation
+	// Succeeded is when the channel was last told something, where that is not stored yet: without it, failures that came
+	// between successes would count as a row. Only with Observed.
+	Succeeded *time.Time
 }
 
 // plain reports whether the outcome changes nothing but its delivery.
 func (o *Outcome) plain() bool { return o.Status == models.Delivered && o.Observed == nil }
 
-// seen is when the outcome said something about its channel; the zero time when it does not.
-func (o *Outcome) seen() time.Time {
+// observations is what the outcome says about its channel.
+func (o *Outcome) observations() []models.Observation {
 	if o.Observed == nil {
-		return time.Time{}
+		return nil
 	}
-	return o.Observed.At
+	seen := []models.Observation{*o.Observed}
+	if o.Succeeded != nil {
+		seen = append(seen, models.Observation{Kind: models.Worked, At: *o.Succeeded})
+	}
+	return seen
 }
 
 // StateChange is what a batch of outcomes makes of a channel's state.
@@ -252,12 +259,14 @@ func (s *Store) observe(ctx context.Context, tx bun.Tx, applied []*Outcome) ([]*
 	for _, id := range ids {
 		before := states[id]
 		after, worked := before, false
-		slices.SortStableFunc(byChannel[id], func(a, b *Outcome) int { return a.seen().Compare(b.seen()) })
+		var seen []models.Observation
 		for _, o := range byChannel[id] {
-			if o.Observed != nil {
-				after = after.Observe(*o.Observed)
-				worked = worked || o.Observed.Kind == models.Worked
-			}
+			seen = append(seen, o.observations()...)
+		}
+		slices.SortStableFunc(seen, func(a, b models.Observation) int { return a.At.Compare(b.At) })
+		for _, o := range seen {
+			after = after.Observe(o)
+			worked = worked || o.Kind == models.Worked
 		}
 		changes = append(changes, &StateChange{ChannelID: id, Before: before, After: &after, Outcomes: byChannel[id], Worked: worked})
 	}
