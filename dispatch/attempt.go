@@ -23,12 +23,10 @@ const neverTold = "not sent: the channel was not told of the alert itself"
 
 // attempt sends one message, or decides that it is not to be sent any more, and says what that makes of its deliveries.
 func (d *Dispatcher) attempt(j job) []report {
-	channel := d.channel(context.Background(), j.message[0].Delivery.ChannelID)
-	if channel.DeletedAt == nil && !channel.IsActive {
-		// Perhaps another process has just switched it on: only the database knows.
-		if err := d.directory.refreshOlder(context.Background(), time.Now().Add(-pollEvery)); err == nil {
-			channel = d.channel(context.Background(), channel.ID)
-		}
+	channel, err := d.current(j)
+	if err != nil { // whether it is to be sent cannot be known now: that is no reason to cancel it
+		d.handBackJob(j)
+		return nil
 	}
 	var outcomes []report
 	var sent []store.Claimed
@@ -70,6 +68,30 @@ func (d *Dispatcher) attempt(j job) []report {
 		outcomes = append(outcomes, o)
 	}
 	return outcomes
+}
+
+// current gives the channel of a job. One that is unknown or switched off here may just have been created or switched on by
+// another process: then it is read again, unless that was done since the job came.
+func (d *Dispatcher) current(j job) (*models.Channel, error) {
+	id := j.message[0].Delivery.ChannelID
+	if c := d.directory.Get(id); c != nil && c.IsActive {
+		return c, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	if err := d.directory.refreshOlder(ctx, j.came); err != nil {
+		d.complain(ctx, "channels could not be read again", err)
+		return nil, err
+	}
+	if c := d.directory.Get(id); c != nil {
+		return c, nil
+	}
+	return deletedChannel(id), nil
+}
+
+// deletedChannel is a mere name for a channel that was deleted: what waits on it is claimed to be cancelled.
+func deletedChannel(id int64) *models.Channel {
+	return &models.Channel{ID: id, Config: new(models.WebhookConfig)}
 }
 
 // span says what the trace of a message's attempt is about. A digest begins a trace of its own, with links to its alerts'.

@@ -330,3 +330,33 @@ func TestIntake_RefusesWhenTooMuchWaits(t *testing.T) {
 		t.Errorf("after its end: %v", err)
 	}
 }
+
+func TestDispatcher_SendsOnAChannelThatAnotherProcessHasJustSwitchedOn(t *testing.T) {
+	w := newWorld(t, "sqlite:"+filepath.Join(t.TempDir(), "alerts.db"), func(context.Context, notifiers.Notification) notifiers.Outcome {
+		return notifiers.Outcome{}
+	})
+	c := w.channel("hook", func(c *models.Channel) { c.IsActive = false })
+	for n := range 20 {
+		// The other process's change, of which this one has not heard; what it knows was read a moment ago.
+		if _, err := w.store.SetChannelsActive(t.Context(), []int64{c.ID}, false); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.directory.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.store.SetChannelsActive(t.Context(), []int64{c.ID}, true); err != nil {
+			t.Fatal(err)
+		}
+		_, err := w.store.CreateAlerts(t.Context(), []store.AlertInsert{{
+			New: &models.NewAlert{Type: "error", Message: "m", Notify: true}, Deliveries: []store.NewDelivery{{ChannelID: c.ID}},
+		}}, "another process")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.dispatcher.Wake([]int64{c.ID})
+		testkit.Until(t, "the end of the delivery", func() bool { return w.count(models.Pending, c) == 0 })
+		if got := w.count(models.Delivered, c); got != n+1 {
+			t.Fatalf("%d of %d were delivered: %+v", got, n+1, w.deliveries(c)[0])
+		}
+	}
+}

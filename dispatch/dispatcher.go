@@ -228,19 +228,18 @@ func (d *Dispatcher) claim(ctx context.Context, channelID int64) {
 	}
 }
 
-// channel gives the channel as it is known, or, when it is not, a mere name for it: what waits on a channel that was
-// deleted is claimed to be cancelled.
+// channel gives the channel as it is known, read again when it is not.
 func (d *Dispatcher) channel(ctx context.Context, id int64) *models.Channel {
 	if c := d.directory.Get(id); c != nil {
 		return c
 	}
-	if err := d.directory.refreshOlder(ctx, time.Now().Add(-pollEvery)); err != nil {
+	if err := d.directory.Refresh(ctx); err != nil {
 		d.complain(ctx, "channels could not be read again", err)
 	}
 	if c := d.directory.Get(id); c != nil {
 		return c
 	}
-	return &models.Channel{ID: id, Config: new(models.WebhookConfig)}
+	return deletedChannel(id)
 }
 
 // Wake makes the dispatcher look at once for what waits on these channels.

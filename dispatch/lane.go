@@ -29,6 +29,7 @@ type lane struct {
 type job struct {
 	message []store.Claimed
 	probe   bool // finds out whether the channel works again
+	came    time.Time
 }
 
 func (j job) ids() []int64 {
@@ -148,6 +149,7 @@ func (d *Dispatcher) submitReserved(channelID int64, j job) {
 	defer d.mu.Unlock()
 	l := d.lanes[channelID]
 	l.reserved--
+	j.came = time.Now()
 	l.queue = append(l.queue, j)
 	for _, c := range j.message {
 		d.held[c.Delivery.ID] = struct{}{}
@@ -242,6 +244,14 @@ func (d *Dispatcher) Recall(channelIDs []int64) {
 			d.handOver(l)
 		}
 	}
+}
+
+// handBackJob hands back a job that was taken from its lane.
+func (d *Dispatcher) handBackJob(j job) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.handBack = append(d.handBack, j.ids()...)
+	d.signal(d.back)
 }
 
 // shut hands back at once what waits in the lane of a channel that went out of service.
