@@ -53,6 +53,7 @@ func (d *Dispatcher) attempt(j job) []report {
 	}
 	d.log.Debug("attempt", "delivery", sent[0].Delivery.ID, "deliveries", len(sent), "alert", sent[0].Alert.ID, "channel", channel.ID,
 		"status", result.StatusCode, "error", result.Error, "duration", took)
+	again := make(map[int]*time.Time) // when, by the attempts made
 	for i, c := range sent {
 		attempt := &models.DeliveryAttempt{
 			DeliveryID: c.Delivery.ID, Number: c.Delivery.Attempts + 1, StartedAt: started, Duration: took,
@@ -62,6 +63,12 @@ func (d *Dispatcher) attempt(j job) []report {
 			attempt.DigestSize = optional(len(sent))
 		}
 		o := d.judge(c, attempt, result)
+		if made := attempt.Number - c.Delivery.SeriesStart; o.NextAttemptAt != nil { // a digest is tried again as a whole
+			if again[made] == nil {
+				again[made] = o.NextAttemptAt
+			}
+			o.NextAttemptAt = again[made]
+		}
 		if i == len(sent)-1 {
 			o.Observed = d.observe(channel.ID, result, j.probe)
 		}
