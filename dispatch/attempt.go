@@ -121,8 +121,6 @@ func span(channel *models.Channel, sent []store.Claimed) (traceparent string, a 
 // reasonNotToSend says why a delivery is not to be sent any more; empty when it is.
 func (d *Dispatcher) reasonNotToSend(c store.Claimed, channel *models.Channel) string {
 	switch {
-	case c.CancelReason != nil:
-		return *c.CancelReason
 	case d.directory.Get(channel.ID) == nil:
 		return store.CancelledDeleted
 	case !channel.IsActive:
@@ -251,9 +249,6 @@ func (d *Dispatcher) observe(channelID int64, o notifiers.Outcome, probe bool) *
 
 // expired gives up a delivery that has waited too long for a channel that is out of service.
 func (d *Dispatcher) expired(c store.Claimed) store.Outcome {
-	if c.CancelReason != nil {
-		return store.Outcome{Delivery: c.Delivery, Alert: c.Alert, Status: models.Cancelled, Error: c.CancelReason}
-	}
 	state := d.directory.State(c.Delivery.ChannelID)
 	why := fmt.Sprintf("given up after %v: the channel has been %s since %s", models.MaxWait, state.Health, state.Since.Format(time.RFC3339))
 	if state.LastError != nil {

@@ -183,7 +183,14 @@ func (d *Dispatcher) poll(ctx context.Context) {
 	}
 }
 
+// due gives the channels that have something waiting, what dead processes held included.
 func (d *Dispatcher) due(ctx context.Context) []int64 {
+	if n, err := d.store.Reclaim(ctx); err != nil {
+		d.complain(ctx, "looking for what dead processes held failed, trying again", err)
+	} else if n > 0 {
+		d.metrics.LeasesReclaimed(n)
+		d.log.Info("took over deliveries of a process that has died", "deliveries", n)
+	}
 	ids, err := d.store.DueChannels(ctx)
 	if err != nil {
 		d.complain(ctx, "looking for due deliveries failed, trying again", err)
@@ -204,10 +211,6 @@ func (d *Dispatcher) claim(ctx context.Context, channelID int64) {
 		d.unsure()
 		d.complain(ctx, "claiming deliveries failed, trying again", err)
 		claims = new(store.Claims)
-	}
-	if claims.Reclaimed > 0 {
-		d.metrics.LeasesReclaimed(claims.Reclaimed)
-		d.log.Info("took over deliveries of a process that has died", "deliveries", claims.Reclaimed, "channel", channelID)
 	}
 	if len(claims.Messages) > 0 && !claims.Probe && !d.known(channelID) {
 		// The database says that the channel may be told. Not to know that is to hand all of it back, and to claim it again.

@@ -113,7 +113,8 @@ func (s *Store) createAlerts(ctx context.Context, db bun.IDB, batch []AlertInser
 		events = append(events, alertEvent(models.AlertCreated, result.Alert, at))
 		for _, d := range in.Deliveries {
 			row := &deliveryRow{
-				ID: deliveryIDs[0], AlertID: result.Alert.ID, ChannelID: d.ChannelID, Kind: models.TellAlert, Status: models.Pending,
+				ID: deliveryIDs[0], AlertID: result.Alert.ID, ChannelID: d.ChannelID, Kind: models.TellAlert,
+				Severity: result.Alert.Severity, Status: models.Pending,
 				SeriesBeganAt: at, NextAttemptAt: &at, CreatedAt: at,
 			}
 			if d.Leased {

@@ -11,6 +11,7 @@ import (
 // What processes and people do with deliveries in a walk.
 
 func (w *walk) claim(p *process, c *modelChannel, room int) {
+	w.reclaim()
 	t0 := w.s.Now()
 	want := w.expectClaim(c, room, t0)
 	claims, err := w.s.Claim(w.t.Context(), c.Channel, room, p.id, walkProbing)
@@ -23,7 +24,7 @@ func (w *walk) claim(p *process, c *modelChannel, room int) {
 	}
 	for i, d := range want.deliveries {
 		told := d.kind == models.TellResolved && w.told(d)
-		if x := got[i]; x.Delivery.ID != d.id || x.Told != told || text(x.CancelReason) != d.wish || x.Alert.ID != d.alert {
+		if x := got[i]; x.Delivery.ID != d.id || x.Told != told || x.Alert.ID != d.alert {
 			w.fail("claimed %+v, want %+v", x, *d)
 		}
 		if d.attempts == 0 {
@@ -48,9 +49,11 @@ func (w *walk) take(p *process, d *modelDelivery, c store.Claimed, h inHand) {
 
 // claimExpired claims what has waited too long.
 func (w *walk) claimExpired() {
-	p, now, limit := w.anyAlive(), w.s.Now(), 1+w.rng.IntN(5)
+	p := w.anyAlive()
+	w.reclaim()
+	now, limit := w.s.Now(), 1+w.rng.IntN(5)
 	want := w.all(func(d *modelDelivery) bool {
-		return w.free(d, now) && d.began.Before(now.Add(-models.MaxWait)) && !d.channel.state.InService() && w.pause.At(now) == nil
+		return w.isFree(d, now) && d.began.Before(now.Add(-models.MaxWait)) && !d.channel.state.InService() && w.pause.At(now) == nil
 	})
 	want = want[:min(limit, len(want))]
 	got, err := w.s.ClaimExpired(w.t.Context(), limit, p.id)
@@ -60,7 +63,7 @@ func (w *walk) claimExpired() {
 		w.fail("%d have waited too long, want %d", len(got), len(want))
 	}
 	for i, d := range want {
-		if got[i].Delivery.ID != d.id || text(got[i].CancelReason) != d.wish {
+		if got[i].Delivery.ID != d.id {
 			w.fail("waited too long: %+v, want %+v", got[i], *d)
 		}
 		w.take(p, d, got[i], inHand{expired: true})
@@ -92,13 +95,32 @@ func (w *walk) release(p *process, ids []int64) {
 	w.must(w.s.Release(w.t.Context(), p.id, ids))
 	for _, id := range ids {
 		if d := w.deliveries[id]; d.pending() && d.holder == p.id {
-			if d.wish != "" {
-				d.error = d.wish
-			}
-			w.move(d, released)
+			w.free(d)
 		}
 	}
 	p.hand = slices.DeleteFunc(p.hand, func(h inHand) bool { return slices.Contains(ids, h.Delivery.ID) })
+}
+
+// reclaim hands back what dead processes hold.
+func (w *walk) reclaim() {
+	now := w.s.Now()
+	dead := w.all(func(d *modelDelivery) bool { return d.pending() && d.holder != "" && !w.alive(d.holder, now) })
+	n, err := w.s.Reclaim(w.t.Context())
+	w.must(err)
+	if n != len(dead) {
+		w.fail("reclaimed %d deliveries of the dead, want %d", n, len(dead))
+	}
+	for _, d := range dead {
+		w.free(d)
+	}
+}
+
+// free is what becomes of a delivery that is handed back.
+func (w *walk) free(d *modelDelivery) {
+	if d.wish != "" {
+		d.error = d.wish
+	}
+	w.move(d, released)
 }
 
 // some gives a part of what a process has in hand.
@@ -165,9 +187,6 @@ func (w *walk) outcome(h inHand, end cause) (store.Outcome, cause) {
 	o := store.Outcome{Delivery: h.Delivery, Alert: h.Alert}
 	why := sprintf("failed at step %d", len(w.story))
 	switch {
-	case h.CancelReason != nil:
-		o.Status, o.Error = models.Cancelled, h.CancelReason
-		return o, dropped
 	case h.expired:
 		o.Status, o.Error = models.Failed, &why
 		return o, refused
@@ -230,7 +249,7 @@ func (w *walk) retryOne() {
 		return
 	}
 	now := w.s.Now()
-	able := d.channel.IsActive && d.channel.DeletedAt == nil && d.stage != delivered && (!d.pending() || w.free(d, now))
+	able := d.channel.IsActive && d.channel.DeletedAt == nil && d.stage != delivered && (!d.pending() || w.isFree(d, now))
 	w.note("delivery %d, %s, is sent again by hand", d.id, d.stage)
 	_, err := w.s.RetryDelivery(w.t.Context(), d.id)
 	if !able {

@@ -68,8 +68,8 @@ func (w *walk) alive(id string, now time.Time) bool {
 	return slices.ContainsFunc(w.processes, func(p *process) bool { return p.id == id && p.until.After(now) })
 }
 
-// free reports whether nobody who lives has the delivery.
-func (w *walk) free(d *modelDelivery, now time.Time) bool {
+// isFree reports whether nobody who lives has the delivery.
+func (w *walk) isFree(d *modelDelivery, now time.Time) bool {
 	return d.pending() && (d.holder == "" || !w.alive(d.holder, now))
 }
 
@@ -104,7 +104,7 @@ func (w *walk) expectClaim(c *modelChannel, room int, now time.Time) expectedCla
 		return expectedClaim{}
 	}
 	due := w.all(func(d *modelDelivery) bool {
-		if d.channel != c || !w.free(d, now) || d.due.After(now) {
+		if d.channel != c || !w.isFree(d, now) || d.due.After(now) {
 			return false
 		}
 		before := w.before(d)
@@ -134,7 +134,7 @@ func (w *walk) expectClaim(c *modelChannel, room int, now time.Time) expectedCla
 // expectProbe is what a claim is to give of a channel that is out of service: one delivery to be sent, and those before it
 // that are not to be sent any more.
 func (w *walk) expectProbe(due []*modelDelivery) expectedClaim {
-	n := slices.IndexFunc(due, func(d *modelDelivery) bool { return d.wish == "" && (d.kind == models.TellAlert || w.told(d)) })
+	n := slices.IndexFunc(due, func(d *modelDelivery) bool { return d.kind == models.TellAlert || w.told(d) })
 	if n < 0 {
 		return expectedClaim{deliveries: due, messages: len(due), probe: true}
 	}
@@ -171,7 +171,7 @@ func (c *modelChannel) mend(t0, t1 time.Time) {
 
 // cancel is what becomes of a pending delivery that somebody wants cancelled.
 func (w *walk) cancel(d *modelDelivery, reason string, now time.Time) {
-	if w.free(d, now) {
+	if w.isFree(d, now) {
 		w.move(d, cancelFree)
 		d.error = reason
 	} else {

@@ -109,6 +109,9 @@ func (m *member) step() {
 		err = m.create(ctx)
 	case n < 50:
 		var claims *store.Claims
+		if _, err = m.s.Reclaim(ctx); err != nil {
+			break
+		}
 		if claims, err = m.s.Claim(ctx, c, 20, m.id, time.Millisecond); err == nil {
 			m.hand = append(m.hand, slices.Concat(claims.Messages...)...)
 		}
@@ -209,8 +212,6 @@ func (m *member) record(ctx context.Context, hand []store.Claimed) error {
 		case m.fine:
 			o.Observed = &models.Observation{At: now, Kind: models.Worked}
 		case plain || n < 5:
-		case x.CancelReason != nil:
-			o.Status, o.Error, o.Attempt = models.Cancelled, x.CancelReason, nil
 		case n < 8:
 			o.Status, o.Error, o.Attempt.Error, o.NextAttemptAt = models.Pending, &why, &why, &now
 			o.Observed = &models.Observation{At: now, Kind: models.Failing, Error: why}
@@ -249,6 +250,9 @@ func (c *crowd) drain() {
 	for range 20 {
 		c.s.TurnClock(10 * time.Minute)
 		if _, err := c.s.Beat(ctx, m.id, time.Minute); err != nil {
+			c.t.Fatal(err)
+		}
+		if _, err := c.s.Reclaim(ctx); err != nil {
 			c.t.Fatal(err)
 		}
 		for _, channel := range c.channels {

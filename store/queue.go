@@ -13,8 +13,6 @@ import (
 type Claimed struct {
 	Delivery *models.Delivery
 	Alert    *models.Alert
-	// CancelReason says why it is not to be sent any more; nil when it is.
-	CancelReason *string
 	// Told says, of a delivery that tells of a resolve, that the channel was told of the alert itself.
 	Told bool
 }
@@ -25,7 +23,6 @@ type Claims struct {
 	Probe    bool        // the channel is out of service: the last message finds out whether it works again, or there is nothing to send
 	// NotBefore is when the rate limit lets more be claimed; the zero time when it was no hindrance.
 	NotBefore time.Time
-	Reclaimed int // deliveries taken over from processes that have died
 }
 
 // claimedRow is a delivery that may be claimed, with what has to be known about it.
@@ -37,13 +34,15 @@ type claimedRow struct {
 // DueChannels gives the channels that have a delivery waiting for anybody to send it, and that may be told something now.
 func (s *Store) DueChannels(ctx context.Context) ([]int64, error) {
 	var ids []int64
-	// One probe of the index for each channel: a long backlog on one costs no more than a short one.
+	// One look into the index for each channel, whatever PostgreSQL thinks of how many wait: a long backlog costs no more
+	// than a short one. As an EXISTS it became a join with the whole backlog.
 	err := s.read.NewRaw(`
 		SELECT c.id FROM channels AS c JOIN channel_states AS s ON s.channel_id = c.id
 		WHERE (s.probe_at IS NULL OR s.probe_at <= ?0) AND (s.hold_until IS NULL OR s.hold_until <= ?0) AND `+notPaused+`
-		  AND EXISTS (
-			SELECT 1 FROM deliveries AS d
-			WHERE d.channel_id = c.id AND d.status = 'PENDING' AND d.next_attempt_at <= ?0 AND `+unleased+`)
+		  AND (
+			SELECT d.id FROM deliveries AS d
+			WHERE d.channel_id = c.id AND d.status = 'PENDING' AND d.leased_by IS NULL AND d.next_attempt_at <= ?0
+			ORDER BY d.next_attempt_at, d.id LIMIT 1) IS NOT NULL
 		ORDER BY c.id`, s.Now()).Scan(ctx, &ids)
 	return ids, s.explain("look for due deliveries", err)
 }
@@ -69,7 +68,7 @@ func (s *Store) Claim(ctx context.Context, channel *models.Channel, room int, ho
 		if err != nil || len(rows) == 0 {
 			return err
 		}
-		claims.Messages, claims.Reclaimed, err = s.lease(ctx, tx, rows, plan, holder, now)
+		claims.Messages, err = s.lease(ctx, tx, rows, plan, holder, now)
 		if err != nil {
 			return err
 		}
@@ -78,7 +77,28 @@ func (s *Store) Claim(ctx context.Context, channel *models.Channel, room int, ho
 	if err != nil {
 		return nil, err
 	}
-	return claims, nil
+	err = s.readAlerts(ctx, claims.Messages...)
+	return claims, s.explain("read the alerts of claimed deliveries", err)
+}
+
+// readAlerts gives claimed deliveries their alerts: not in the transaction, for whose end everybody waits on SQLite.
+func (s *Store) readAlerts(ctx context.Context, messages ...[]Claimed) error {
+	var ids []int64
+	for _, m := range messages {
+		for _, c := range m {
+			ids = append(ids, c.Delivery.AlertID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	alerts, err := alertsByID(ctx, s.read, ids)
+	for _, m := range messages {
+		for i := range m {
+			m[i].Alert = alerts[m[i].Delivery.AlertID]
+		}
+	}
+	return err
 }
 
 // claimPlan says how much of a channel may be claimed.
@@ -133,19 +153,22 @@ func (s *Store) planClaim(ctx context.Context, tx bun.Tx, channel *models.Channe
 // dueRows gives the deliveries to claim: the longest due first, or the worst first where a rate limit makes the others
 // wait. What is told later about an alert waits behind what is told before it.
 func (s *Store) dueRows(ctx context.Context, tx bun.Tx, channelID int64, now time.Time, plan claimPlan) ([]*claimedRow, error) {
-	join, order, skip := "", "d.next_attempt_at, d.id", ""
+	order, index, skip := "d.next_attempt_at, d.id", "", ""
 	if plan.limited {
-		join, order = "JOIN alerts AS a ON a.id = d.alert_id", "a.severity DESC, d.id"
+		order = "d.severity DESC, d.id"
 	}
-	if s.isPostgres() {
+	switch {
+	case s.isPostgres():
 		skip = "FOR UPDATE OF d SKIP LOCKED"
+	case plan.limited: // SQLite would rather sort
+		index = "INDEXED BY deliveries_worst"
 	}
 	const before = "FROM deliveries AS e WHERE e.alert_id = d.alert_id AND e.channel_id = d.channel_id AND e.id < d.id"
 	var rows []*claimedRow
 	err := tx.NewRaw(`
 		SELECT d.*, CASE WHEN d.kind <> 'ALERT' THEN (SELECT e.status `+before+` ORDER BY e.id DESC LIMIT 1) END AS before
-		FROM deliveries AS d `+join+`
-		WHERE d.channel_id = ?1 AND d.status = 'PENDING' AND d.next_attempt_at <= ?0 AND `+unleased+`
+		FROM deliveries AS d `+index+`
+		WHERE d.channel_id = ?1 AND d.status = 'PENDING' AND d.leased_by IS NULL AND d.next_attempt_at <= ?0
 		  AND (d.kind = 'ALERT' OR NOT EXISTS (SELECT 1 `+before+` AND e.status = 'PENDING'))
 		ORDER BY `+order+` LIMIT ?2 `+skip, now, channelID, plan.most).Scan(ctx, &rows)
 	return rows, err
@@ -158,7 +181,7 @@ const maxLook = 100
 // one to be sent.
 func forProbe(rows []*claimedRow) (_ []*claimedRow, found bool) {
 	for i, r := range rows {
-		if r.CancelReason == nil && (r.Kind == models.TellAlert || r.told()) {
+		if r.Kind == models.TellAlert || r.told() {
 			return rows[:i+1], true
 		}
 	}
@@ -170,39 +193,26 @@ func (r *claimedRow) told() bool { return r.Before != nil && *r.Before == models
 
 // lease makes the rows ours and forms messages of them. The series of one that was never tried begins now: what waited for the
 // end of a pause, or behind others, has the same time to be taken as any other.
-func (s *Store) lease(ctx context.Context, tx bun.Tx, rows []*claimedRow, plan claimPlan, holder string, now time.Time) (messages [][]Claimed, reclaimed int, err error) {
-	ids, alertIDs := make([]int64, len(rows)), make([]int64, len(rows))
+func (s *Store) lease(ctx context.Context, tx bun.Tx, rows []*claimedRow, plan claimPlan, holder string, now time.Time) (messages [][]Claimed, err error) {
+	ids := make([]int64, len(rows))
 	for i, r := range rows {
-		ids[i], alertIDs[i] = r.ID, r.AlertID
-		if r.LeasedBy != nil {
-			reclaimed++
-		}
+		ids[i] = r.ID
 		if r.Attempts == 0 {
 			r.SeriesBeganAt = now
 		}
 	}
 	_, err = tx.NewRaw("UPDATE deliveries SET leased_by = ?, series_began_at = CASE WHEN attempts = 0 THEN ? ELSE series_began_at END WHERE id IN (?)",
 		holder, now, bun.List(ids)).Exec(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	alerts, err := alertsByID(ctx, tx, alertIDs)
-	if err != nil {
-		return nil, 0, err
-	}
 	digest := plan.limited && plan.slots == 1 && plan.state.InService()
 	for _, r := range rows {
-		c := Claimed{
-			Delivery: r.model(), Alert: alerts[r.AlertID], CancelReason: r.CancelReason,
-			Told: r.told(),
-		}
+		c := Claimed{Delivery: r.model(), Told: r.told()}
 		if digest && len(messages) > 0 {
 			messages[0] = append(messages[0], c)
 		} else {
 			messages = append(messages, []Claimed{c})
 		}
 	}
-	return messages, reclaimed, nil
+	return messages, err
 }
 
 // noteClaim takes what was claimed off the rate limit, and puts off the next probe.
@@ -237,26 +247,25 @@ func (s *Store) ClaimExpired(ctx context.Context, limit int, holder string) ([]C
 		var rows []*deliveryRow
 		err := tx.NewRaw(`
 			SELECT d.* FROM deliveries AS d
-			WHERE d.status = 'PENDING' AND d.series_began_at < ?1 AND `+unleased+` AND `+notPaused+`
+			WHERE d.status = 'PENDING' AND d.leased_by IS NULL AND d.series_began_at < ?1 AND `+notPaused+`
 			  AND d.channel_id IN (SELECT channel_id FROM channel_states WHERE health IN ('PAUSED', 'BROKEN'))
 			ORDER BY d.id LIMIT ?2 `+skip, now, now.Add(-models.MaxWait), limit).Scan(ctx, &rows)
 		if err != nil || len(rows) == 0 {
 			return err
 		}
-		ids, alertIDs := make([]int64, len(rows)), make([]int64, len(rows))
+		ids := make([]int64, len(rows))
 		for i, r := range rows {
-			ids[i], alertIDs[i] = r.ID, r.AlertID
+			ids[i] = r.ID
+			claimed = append(claimed, Claimed{Delivery: r.model()})
 		}
-		if _, err := tx.NewRaw("UPDATE deliveries SET leased_by = ? WHERE id IN (?)", holder, bun.List(ids)).Exec(ctx); err != nil {
-			return err
-		}
-		alerts, err := alertsByID(ctx, tx, alertIDs)
-		for _, r := range rows {
-			claimed = append(claimed, Claimed{Delivery: r.model(), Alert: alerts[r.AlertID], CancelReason: r.CancelReason})
-		}
+		_, err = tx.NewRaw("UPDATE deliveries SET leased_by = ? WHERE id IN (?)", holder, bun.List(ids)).Exec(ctx)
 		return err
 	})
-	return claimed, err
+	if err != nil {
+		return nil, err
+	}
+	err = s.readAlerts(ctx, claimed)
+	return claimed, s.explain("read the alerts of what has waited too long", err)
 }
 
 // Release hands deliveries back that were leased to holder and not attempted: others may claim them at once. Those that
@@ -265,26 +274,53 @@ func (s *Store) Release(ctx context.Context, holder string, deliveryIDs []int64)
 	if len(deliveryIDs) == 0 {
 		return nil
 	}
-	err := s.inTx(ctx, "release deliveries", func(tx bun.Tx) error {
+	_, err := s.release(ctx, "id IN (?) AND leased_by = ?", bun.List(deliveryIDs), holder)
+	return err
+}
+
+// Reclaim hands back what is leased to processes that have died, or that nobody knows, and gives how many deliveries that
+// were.
+func (s *Store) Reclaim(ctx context.Context) (int, error) {
+	// It is asked every second: one look into the index for each holder, however much is leased.
+	var dead []string
+	err := s.read.NewRaw(`
+		WITH RECURSIVE holders (id) AS (
+			SELECT min(leased_by) FROM deliveries WHERE status = 'PENDING' AND leased_by IS NOT NULL
+			UNION ALL
+			SELECT (SELECT min(leased_by) FROM deliveries WHERE status = 'PENDING' AND leased_by IS NOT NULL AND leased_by > holders.id)
+			FROM holders WHERE id IS NOT NULL)
+		SELECT id FROM holders WHERE id IS NOT NULL AND id NOT IN (SELECT id FROM processes WHERE alive_until > ?)`, s.Now()).Scan(ctx, &dead)
+	if err != nil || len(dead) == 0 {
+		return 0, s.explain("look for leases of the dead", err)
+	}
+	return s.release(ctx, "leased_by IN (?) AND leased_by NOT IN (SELECT id FROM processes WHERE alive_until > ?)", bun.List(dead), s.Now())
+}
+
+// release ends the leases of pending deliveries that where names, and gives how many there were.
+func (s *Store) release(ctx context.Context, where string, args ...any) (released int, err error) {
+	err = s.inTx(ctx, "release deliveries", func(tx bun.Tx) error {
+		var ids []int64
+		q := tx.NewSelect().Model((*deliveryRow)(nil)).Column("id").Where("status = 'PENDING'").Where(where, args...).OrderExpr("id")
 		if s.isPostgres() { // in the order of everybody else
-			_, err := tx.NewRaw("SELECT id FROM deliveries WHERE id IN (?) ORDER BY id FOR UPDATE", bun.List(deliveryIDs)).Exec(ctx)
-			if err != nil {
-				return err
-			}
+			q = q.For("UPDATE")
 		}
-		held := func(q *bun.UpdateQuery) *bun.UpdateQuery {
-			return q.Where("id IN (?) AND leased_by = ? AND status = ?", bun.List(deliveryIDs), holder, models.Pending)
+		if err := q.Scan(ctx, &ids); err != nil || len(ids) == 0 {
+			return err
 		}
+		released = len(ids)
 		if err := s.cancel(ctx, tx, "cancel_reason", func(q *bun.UpdateQuery) *bun.UpdateQuery {
-			return held(q).Where("cancel_reason IS NOT NULL")
+			return q.Where("id IN (?) AND cancel_reason IS NOT NULL", bun.List(ids))
 		}); err != nil {
 			return err
 		}
-		_, err := held(tx.NewUpdate().Model((*deliveryRow)(nil)).Set("leased_by = NULL")).Exec(ctx)
+		_, err := tx.NewUpdate().Model((*deliveryRow)(nil)).Set("leased_by = NULL").Where("id IN (?)", bun.List(ids)).Exec(ctx)
 		return err
 	})
+	if err != nil {
+		return 0, err
+	}
 	s.signalAppended()
-	return err
+	return released, nil
 }
 
 // Leased gives the pending deliveries that are leased to holder.
@@ -294,15 +330,13 @@ func (s *Store) Leased(ctx context.Context, holder string) ([]int64, error) {
 	return ids, s.explain("look for leased deliveries", err)
 }
 
-// ReleaseAll ends every lease, and makes due what has not been tried: the clock may have been set back since. Only for a
-// process that has the database to itself, when it starts.
-func (s *Store) ReleaseAll(ctx context.Context) (int64, error) {
-	res, err := s.db.NewRaw(`
-		UPDATE deliveries SET leased_by = NULL, next_attempt_at = CASE WHEN attempts = series_start THEN min(next_attempt_at, ?) ELSE next_attempt_at END
-		WHERE status = 'PENDING' AND (leased_by IS NOT NULL OR attempts = series_start)`, s.Now()).Exec(ctx)
+// ReleaseAll ends every lease, gives how many there were, and makes due what has not been tried: the clock may have been set
+// back since. Only for a process that has the database to itself, when it starts.
+func (s *Store) ReleaseAll(ctx context.Context) (int, error) {
+	n, err := s.release(ctx, "leased_by IS NOT NULL")
 	if err != nil {
-		return 0, s.explain("release deliveries", err)
+		return 0, err
 	}
-	n, err := res.RowsAffected()
-	return n, s.explain("release deliveries", err)
+	_, err = s.db.NewRaw("UPDATE deliveries SET next_attempt_at = min(next_attempt_at, ?) WHERE status = 'PENDING' AND attempts = series_start", s.Now()).Exec(ctx)
+	return n, s.explain("make due what was not tried", err)
 }

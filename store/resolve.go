@@ -75,9 +75,9 @@ func (s *Store) tellResolved(ctx context.Context, tx bun.Tx, alerts []*models.Al
 	}
 	var channels []int64
 	err := tx.NewRaw(`
-		INSERT INTO deliveries (alert_id, channel_id, kind, status, attempts, series_start, series_began_at, next_attempt_at, created_at)
-		SELECT d.alert_id, d.channel_id, 'RESOLVED', 'PENDING', 0, 0, ?0, ?0, ?0
-		FROM deliveries AS d JOIN channels AS c ON c.id = d.channel_id
+		INSERT INTO deliveries (alert_id, channel_id, kind, severity, status, attempts, series_start, series_began_at, next_attempt_at, created_at)
+		SELECT d.alert_id, d.channel_id, 'RESOLVED', a.severity, 'PENDING', 0, 0, ?0, ?0, ?0
+		FROM deliveries AS d JOIN channels AS c ON c.id = d.channel_id JOIN alerts AS a ON a.id = d.alert_id
 		WHERE d.alert_id IN (?1) AND d.kind = 'ALERT' AND d.status IN ('PENDING', 'DELIVERED')
 		  AND c.notify_on_resolve AND c.is_active AND c.deleted_at IS NULL
 		ORDER BY d.id RETURNING channel_id`, at, bun.List(ids)).Scan(ctx, &channels)

@@ -120,6 +120,7 @@ type deliveryRow struct {
 	AlertID       int64
 	ChannelID     int64
 	Kind          models.DeliveryKind
+	Severity      models.Severity // of its alert
 	Status        models.DeliveryStatus
 	Attempts      int
 	SeriesStart   int

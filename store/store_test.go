@@ -108,6 +108,14 @@ func claim(t *testing.T, s *store.Store, c *models.Channel, room int, holder str
 	return slices.Concat(claims.Messages...)
 }
 
+// reclaim hands back what dead processes hold, which is to be so many deliveries.
+func reclaim(t *testing.T, s *store.Store, want int) {
+	t.Helper()
+	if n, err := s.Reclaim(t.Context()); err != nil || n != want {
+		t.Fatalf("reclaimed %d deliveries, %v, want %d", n, err, want)
+	}
+}
+
 // record reports outcomes of a process whose channels are of no interest, and gives what applied.
 func record(t *testing.T, s *store.Store, holder string, outcomes ...store.Outcome) map[int64]*models.Delivery {
 	t.Helper()
@@ -442,6 +450,7 @@ func TestStore_WhatIsReleasedOrHeldByTheDeadIsClaimedByOthers(t *testing.T) {
 		if got := claim(t, s, c, 9, "you"); len(got) != 1 {
 			t.Error("not claimed after release")
 		}
+		reclaim(t, s, 1)
 		got := claim(t, s, c, 9, "third") // you have never said that you live
 		if len(got) != 1 {
 			t.Fatal("not claimed from a dead process")
@@ -453,6 +462,7 @@ func TestStore_WhatIsReleasedOrHeldByTheDeadIsClaimedByOthers(t *testing.T) {
 		if err := s.Leave(t.Context(), "third"); err != nil {
 			t.Fatal(err)
 		}
+		reclaim(t, s, 1)
 		if got := claim(t, s, c, 9, "me"); len(got) != 1 {
 			t.Error("not claimed from a process that has left")
 		}
