@@ -12,7 +12,12 @@ import (
 const (
 	maxInFlight = 32  // sends at once
 	maxLane     = 512 // sends, and messages leased and waiting for their turn
+	minLane     = 96  // the same, as far as a lane is filled from the database while it is worked off slowly
 )
+
+// rush is how soon after a claim the next one has to come for a lane to be filled further: to claim much at a time is cheaper,
+// and holds up everybody else for longer.
+const rush = 100 * time.Millisecond
 
 // lane is what is in this process of one channel.
 type lane struct {
@@ -20,6 +25,8 @@ type lane struct {
 	queue     []job
 	running   int       // goroutines that send
 	reserved  int       // places promised to the intake
+	depth     int       // as far as it is filled from the database: minLane to maxLane
+	filled    time.Time // when it was last filled from there
 	more      bool      // the database may hold more
 	notBefore time.Time // there is nothing to be had from the database before
 	hold      time.Time // the service asked for time until then; known here before it is stored
@@ -40,10 +47,20 @@ func (j job) ids() []int64 {
 	return ids
 }
 
-func (l *lane) room() int { return max(0, maxLane-len(l.queue)-l.running-l.reserved) }
+func (l *lane) taken() int { return len(l.queue) + l.running + l.reserved }
 
 // low reports whether the lane should be filled: early enough that no sender waits for the database.
-func (l *lane) low() bool { return l.room() >= maxLane/2 }
+func (l *lane) low() bool { return l.taken() <= l.depth/2 }
+
+// deepen fits a lane to the pace at which it is worked off.
+func (l *lane) deepen(now time.Time) {
+	if now.Sub(l.filled) < rush {
+		l.depth = min(2*l.depth, maxLane)
+	} else {
+		l.depth = max(l.depth/2, minLane)
+	}
+	l.filled = now
+}
 
 // hungry reports whether the lane should be filled now.
 func (l *lane) hungry(now time.Time) bool { return l.more && l.low() && !l.notBefore.After(now) }
@@ -52,7 +69,7 @@ func (l *lane) hungry(now time.Time) bool { return l.more && l.low() && !l.notBe
 func (d *Dispatcher) lane(channelID int64) *lane {
 	l := d.lanes[channelID]
 	if l == nil {
-		l = &lane{channelID: channelID}
+		l = &lane{channelID: channelID, depth: minLane}
 		d.lanes[channelID] = l
 	}
 	return l
@@ -67,7 +84,7 @@ func (d *Dispatcher) reserve(channelID int64) bool {
 	if d.draining {
 		return false
 	}
-	if channel := d.directory.Get(channelID); l.room() == 0 || !d.alive() || !d.open(channelID) || channel == nil || channel.RateLimit != nil {
+	if channel := d.directory.Get(channelID); l.taken() >= maxLane || !d.alive() || !d.open(channelID) || channel == nil || channel.RateLimit != nil {
 		l.more = true
 		return false
 	}
@@ -112,7 +129,7 @@ func (d *Dispatcher) holdUntil(channelID int64, until time.Time) {
 	d.clear(l)
 }
 
-// reserveAll promises all places that a lane has, if it runs low, and says how many.
+// reserveAll promises the places that are to be filled from the database, if the lane runs low, and says how many.
 func (d *Dispatcher) reserveAll(channelID int64) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -120,7 +137,8 @@ func (d *Dispatcher) reserveAll(channelID int64) int {
 	if d.draining || !l.low() || !d.alive() || l.notBefore.After(d.store.Now()) {
 		return 0
 	}
-	n := l.room()
+	l.deepen(time.Now())
+	n := max(l.depth-l.taken(), minLane/2)
 	l.reserved += n
 	l.more = false // from here on: what the intake leaves in the database meanwhile counts anew
 	return n
