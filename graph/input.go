@@ -81,7 +81,7 @@ func (r *Resolver) newChannel(in *CreateChannelInput) (*models.Channel, error) {
 	}
 	c := &models.Channel{
 		Name: in.Name, Config: config, MinSeverity: in.MinSeverity, AlertTypes: in.AlertTypes, IsActive: in.IsActive,
-		RateLimit: models.DefaultRateLimit(config.Type()), NotifyOnResolve: models.DefaultNotifyOnResolve(config.Type()),
+		RateLimit: config.Type().Info().RateLimit, NotifyOnResolve: config.Type().Info().NotifyOnResolve,
 	}
 	if limit, given := in.RateLimit.ValueOK(); given {
 		c.RateLimit = limit

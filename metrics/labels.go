@@ -46,7 +46,7 @@ const maxKinds = 16
 
 // Labels are the API's names in lower case, as Prometheus' own are.
 
-var typeNames = lower(models.ChannelTypes)
+var typeNames = lower(models.ChannelTypes())
 var stateNames = lower(models.HealthStates)
 var statusNames = lower([]models.DeliveryStatus{models.Delivered, models.Failed, models.Cancelled})
 

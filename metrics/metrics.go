@@ -88,7 +88,7 @@ func (m *Metrics) begin() {
 	for _, source := range []models.AlertSource{models.FromAPI, models.FromServer} {
 		m.created.WithLabelValues(strings.ToLower(string(source)))
 	}
-	for _, t := range models.ChannelTypes {
+	for _, t := range models.ChannelTypes() {
 		name := typeLabel(t)
 		for _, r := range results {
 			m.attempts.WithLabelValues(name, r)

@@ -107,13 +107,13 @@ func (s *sources) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	if a.backlog != nil {
-		for _, t := range models.ChannelTypes {
+		for _, t := range models.ChannelTypes() {
 			set(waiting, float64((*a.backlog)[t].Waiting), typeLabel(t))
 			set(oldest, s.age((*a.backlog)[t].Oldest), typeLabel(t))
 		}
 	}
 	if a.channels != nil {
-		for _, t := range models.ChannelTypes {
+		for _, t := range models.ChannelTypes() {
 			for _, state := range models.HealthStates {
 				set(channels, float64((*a.channels)[ChannelGroup{t, state}]), typeLabel(t), stateLabel(state))
 			}
@@ -135,7 +135,7 @@ func (s *sources) Collect(ch chan<- prometheus.Metric) {
 	}
 	if from.InFlight != nil {
 		sends := from.InFlight()
-		for _, t := range models.ChannelTypes {
+		for _, t := range models.ChannelTypes() {
 			set(inFlight, float64(sends[t]), typeLabel(t))
 		}
 	}

@@ -24,14 +24,6 @@ type Channel struct {
 // Type is the service that the channel speaks to.
 func (c *Channel) Type() ChannelType { return c.Config.Type() }
 
-// DefaultNotifyOnResolve says whether channels of a type are told about a resolve unless somebody decides otherwise: where
-// it closes an incident.
-func DefaultNotifyOnResolve(t ChannelType) bool { return t == PagerDuty || t == Opsgenie }
-
-// Digests reports whether a service can be told several alerts in one message. Where each alert is an incident of its own
-// it cannot.
-func (t ChannelType) Digests() bool { return t != PagerDuty && t != Opsgenie }
-
 // Valid returns an Error that names the field at fault, below the given path, or nil.
 func (c *Channel) Valid(path string) error {
 	if err := ValidText(path+".name", c.Name, MaxName); err != nil {

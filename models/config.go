@@ -1,17 +1,11 @@
 package models
 
 import (
-	"encoding/base64"
 	"fmt"
-	"maps"
-	"net/mail"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"golang.org/x/net/http/httpguts"
 )
 
 // Mask stands for a secret wherever a config is shown.
@@ -39,225 +33,65 @@ type ChannelConfig interface {
 	IsChannelConfig()
 }
 
+// TypeInfo describes a channel type: all that differs between types, besides how to send.
+type TypeInfo struct {
+	Type  ChannelType
+	Title string // as people write it
+	Help  string // what it is, in one or two sentences
+	// Fields are those of its config, in the order of a form, by their names in the GraphQL schema.
+	Fields []ConfigField
+	// NotifyOnResolve says whether its channels are told about a resolve unless somebody decides otherwise: where it closes
+	// an incident.
+	NotifyOnResolve bool
+	// Digests says whether it can be told several alerts in one message. Where each alert is an incident of its own it cannot.
+	Digests   bool
+	RateLimit *RateLimit           // of its channels unless somebody decides otherwise; nil = none
+	New       func() ChannelConfig // an empty config, to be filled from JSON
+}
+
+// ConfigField describes a field of a config, so that a form can be drawn without knowing the type.
+type ConfigField struct {
+	Name     string
+	Title    string
+	Help     string
+	Kind     FieldKind
+	Required bool
+	Secret   bool // shown masked only
+	Example  string
+}
+
+// typeInfos are the channel types there are. A new one has its row here.
+var typeInfos = []*TypeInfo{&emailType, &slackType, &webhookType, &pagerdutyType, &opsgenieType, &teamsType, &discordType}
+
+// TypeInfos describes every channel type.
+func TypeInfos() []*TypeInfo { return typeInfos }
+
+// ChannelTypes lists every type.
+func ChannelTypes() []ChannelType {
+	types := make([]ChannelType, len(typeInfos))
+	for i, t := range typeInfos {
+		types[i] = t.Type
+	}
+	return types
+}
+
+// Info describes the type; of an unknown one nothing is known.
+func (t ChannelType) Info() *TypeInfo {
+	for _, info := range typeInfos {
+		if info.Type == t {
+			return info
+		}
+	}
+	return &TypeInfo{Type: t, Title: string(t)}
+}
+
 // NewConfig gives an empty config of this type, to be filled from JSON.
 func NewConfig(t ChannelType) (ChannelConfig, error) {
-	switch t {
-	case Email:
-		return new(EmailConfig), nil
-	case Slack:
-		return new(SlackConfig), nil
-	case Webhook:
-		return new(WebhookConfig), nil
-	case PagerDuty:
-		return new(PagerDutyConfig), nil
-	case Opsgenie:
-		return new(OpsgenieConfig), nil
-	case Teams:
-		return new(TeamsConfig), nil
-	case Discord:
-		return new(DiscordConfig), nil
+	info := t.Info()
+	if info.New == nil {
+		return nil, fmt.Errorf("unknown channel type %q", t)
 	}
-	return nil, fmt.Errorf("unknown channel type %q", t)
-}
-
-// EmailConfig is mail to one or more people.
-type EmailConfig struct {
-	Recipients []string `json:"recipients"`
-}
-
-// SlackConfig is a Slack incoming webhook.
-type SlackConfig struct {
-	WebhookURL string `json:"webhookUrl"`
-}
-
-// WebhookConfig is an HTTP endpoint.
-type WebhookConfig struct {
-	URL           string            `json:"url"`
-	Headers       map[string]string `json:"headers,omitempty"`
-	SigningSecret *string           `json:"signingSecret,omitempty"` // whsec_ and base64, as Standard Webhooks has it
-}
-
-// PagerDutyConfig is a PagerDuty service.
-type PagerDutyConfig struct {
-	RoutingKey string  `json:"routingKey"`
-	URL        *string `json:"url,omitempty"` // nil = PagerDuty's own
-}
-
-// OpsgenieConfig is an Opsgenie integration.
-type OpsgenieConfig struct {
-	APIKey string  `json:"apiKey"`
-	URL    *string `json:"url,omitempty"` // nil = Opsgenie's own
-}
-
-// TeamsConfig is a Microsoft Teams channel.
-type TeamsConfig struct {
-	WebhookURL string `json:"webhookUrl"`
-}
-
-// DiscordConfig is a Discord channel.
-type DiscordConfig struct {
-	WebhookURL string `json:"webhookUrl"`
-}
-
-func (*EmailConfig) IsChannelConfig()     {}
-func (*SlackConfig) IsChannelConfig()     {}
-func (*WebhookConfig) IsChannelConfig()   {}
-func (*PagerDutyConfig) IsChannelConfig() {}
-func (*OpsgenieConfig) IsChannelConfig()  {}
-func (*TeamsConfig) IsChannelConfig()     {}
-func (*DiscordConfig) IsChannelConfig()   {}
-
-func (*EmailConfig) Type() ChannelType     { return Email }
-func (*SlackConfig) Type() ChannelType     { return Slack }
-func (*WebhookConfig) Type() ChannelType   { return Webhook }
-func (*PagerDutyConfig) Type() ChannelType { return PagerDuty }
-func (*OpsgenieConfig) Type() ChannelType  { return Opsgenie }
-func (*TeamsConfig) Type() ChannelType     { return Teams }
-func (*DiscordConfig) Type() ChannelType   { return Discord }
-
-func (c *EmailConfig) Valid(path string) error {
-	path += ".email.recipients"
-	if len(c.Recipients) == 0 {
-		return Invalid(path, "is empty: name at least one address")
-	}
-	if len(c.Recipients) > MaxRecipients {
-		return Invalid(path, "has %d addresses; at most %d are allowed", len(c.Recipients), MaxRecipients)
-	}
-	seen := make(map[string]bool, len(c.Recipients))
-	for i, r := range c.Recipients {
-		field := pathIndex(path, i)
-		if err := ValidText(field, r, MaxName); err != nil {
-			return err
-		}
-		addr, err := mail.ParseAddress(r)
-		if err != nil || strings.ContainsAny(r, "\r\n") {
-			return Invalid(field, "%q is not a mail address: write it as oncall@example.com", r)
-		}
-		key := strings.ToLower(addr.Address)
-		if seen[key] {
-			return Invalid(field, "%q is named twice", addr.Address)
-		}
-		seen[key] = true
-	}
-	return nil
-}
-
-func (c *SlackConfig) Valid(path string) error {
-	return validURL(path+".slack.webhookUrl", c.WebhookURL)
-}
-func (c *TeamsConfig) Valid(path string) error {
-	return validURL(path+".teams.webhookUrl", c.WebhookURL)
-}
-func (c *DiscordConfig) Valid(path string) error {
-	return validURL(path+".discord.webhookUrl", c.WebhookURL)
-}
-
-func (c *WebhookConfig) Valid(path string) error {
-	path += ".webhook"
-	if err := validURL(path+".url", c.URL); err != nil {
-		return err
-	}
-	if len(c.Headers) > MaxHeaders {
-		return Invalid(path+".headers", "has %d headers; at most %d are allowed", len(c.Headers), MaxHeaders)
-	}
-	seen := make(map[string]bool, len(c.Headers))
-	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
-		value, field := c.Headers[name], path+".headers."+name
-		switch {
-		case !httpguts.ValidHeaderFieldName(name):
-			return Invalid(path+".headers", "%q is not a header name: use letters, digits and -", name)
-		case seen[strings.ToLower(name)]:
-			return Invalid(field, "is named twice (upper and lower case are the same in header names)")
-		case value == Mask:
-			return Invalid(field, "is masked: give the whole value")
-		case !httpguts.ValidHeaderFieldValue(value):
-			return Invalid(field, "contains a line break or another control character: leave it out")
-		case len(value) > MaxHeaderBytes:
-			return Invalid(field, "is %d bytes; at most %d are allowed", len(value), MaxHeaderBytes)
-		}
-		seen[strings.ToLower(name)] = true
-	}
-	if c.SigningSecret == nil {
-		return nil
-	}
-	encoded, ok := strings.CutPrefix(*c.SigningSecret, "whsec_")
-	key, err := base64.StdEncoding.DecodeString(encoded)
-	if !ok || err != nil || len(key) < 24 || len(key) > 64 {
-		return Invalid(path+".signingSecret", "must be whsec_ and the base64 of 24 to 64 bytes: make one with echo whsec_$(openssl rand -base64 32)")
-	}
-	return nil
-}
-
-func (c *PagerDutyConfig) Valid(path string) error {
-	return validKey(path+".pagerduty", "routingKey", c.RoutingKey, c.URL)
-}
-
-func (c *OpsgenieConfig) Valid(path string) error {
-	return validKey(path+".opsgenie", "apiKey", c.APIKey, c.URL)
-}
-
-func (c *EmailConfig) Masked() ChannelConfig {
-	return &EmailConfig{Recipients: slices.Clone(c.Recipients)}
-}
-func (c *SlackConfig) Masked() ChannelConfig   { return &SlackConfig{maskURL(c.WebhookURL)} }
-func (c *TeamsConfig) Masked() ChannelConfig   { return &TeamsConfig{maskURL(c.WebhookURL)} }
-func (c *DiscordConfig) Masked() ChannelConfig { return &DiscordConfig{maskURL(c.WebhookURL)} }
-
-func (c *WebhookConfig) Masked() ChannelConfig {
-	m := &WebhookConfig{URL: maskURL(c.URL), SigningSecret: maskKey(c.SigningSecret)}
-	if c.Headers != nil {
-		m.Headers = make(map[string]string, len(c.Headers))
-		for name := range c.Headers {
-			m.Headers[name] = Mask
-		}
-	}
-	return m
-}
-
-func (c *PagerDutyConfig) Masked() ChannelConfig {
-	return &PagerDutyConfig{RoutingKey: Mask, URL: maskURLPtr(c.URL)}
-}
-
-func (c *OpsgenieConfig) Masked() ChannelConfig {
-	return &OpsgenieConfig{APIKey: Mask, URL: maskURLPtr(c.URL)}
-}
-
-func (c *EmailConfig) Unmask(ChannelConfig) ChannelConfig { return c }
-
-func (c *SlackConfig) Unmask(old ChannelConfig) ChannelConfig {
-	return &SlackConfig{unmaskURL(c.WebhookURL, old.(*SlackConfig).WebhookURL)}
-}
-
-func (c *TeamsConfig) Unmask(old ChannelConfig) ChannelConfig {
-	return &TeamsConfig{unmaskURL(c.WebhookURL, old.(*TeamsConfig).WebhookURL)}
-}
-
-func (c *DiscordConfig) Unmask(old ChannelConfig) ChannelConfig {
-	return &DiscordConfig{unmaskURL(c.WebhookURL, old.(*DiscordConfig).WebhookURL)}
-}
-
-func (c *WebhookConfig) Unmask(old ChannelConfig) ChannelConfig {
-	o := old.(*WebhookConfig)
-	u := &WebhookConfig{URL: unmaskURL(c.URL, o.URL), Headers: maps.Clone(c.Headers), SigningSecret: c.SigningSecret}
-	for name, value := range u.Headers {
-		if was, ok := o.Headers[name]; ok && value == Mask {
-			u.Headers[name] = was
-		}
-	}
-	if c.SigningSecret != nil && *c.SigningSecret == Mask {
-		u.SigningSecret = o.SigningSecret
-	}
-	return u
-}
-
-func (c *PagerDutyConfig) Unmask(old ChannelConfig) ChannelConfig {
-	o := old.(*PagerDutyConfig)
-	return &PagerDutyConfig{RoutingKey: unmaskKey(c.RoutingKey, o.RoutingKey), URL: unmaskURLPtr(c.URL, o.URL)}
-}
-
-func (c *OpsgenieConfig) Unmask(old ChannelConfig) ChannelConfig {
-	o := old.(*OpsgenieConfig)
-	return &OpsgenieConfig{APIKey: unmaskKey(c.APIKey, o.APIKey), URL: unmaskURLPtr(c.URL, o.URL)}
+	return info.New(), nil
 }
 
 // validURL never puts the URL itself into its error: it may be a secret.

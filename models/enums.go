@@ -56,15 +56,34 @@ const (
 	Discord   ChannelType = "DISCORD"
 )
 
-// ChannelTypes lists every type.
-var ChannelTypes = []ChannelType{Email, Slack, Webhook, PagerDuty, Opsgenie, Teams, Discord}
-
 // MarshalGQL writes the type as a GraphQL enum.
 func (t ChannelType) MarshalGQL(w io.Writer) { writeEnum(w, string(t)) }
 
 // UnmarshalGQL reads a GraphQL enum.
 func (t *ChannelType) UnmarshalGQL(v any) (err error) {
-	*t, err = readEnum("ChannelType", v, ChannelTypes)
+	*t, err = readEnum("ChannelType", v, ChannelTypes())
+	return err
+}
+
+// FieldKind says how a form asks for a field of a channel's config.
+type FieldKind string
+
+// The kinds of fields, as they are shown.
+const (
+	FieldText     FieldKind = "TEXT"
+	FieldLongText FieldKind = "LONG_TEXT" // several lines
+	FieldList     FieldKind = "LIST"      // of texts
+	FieldMap      FieldKind = "MAP"       // names and their values
+)
+
+var fieldKinds = []FieldKind{FieldText, FieldLongText, FieldList, FieldMap}
+
+// MarshalGQL writes the kind as a GraphQL enum.
+func (k FieldKind) MarshalGQL(w io.Writer) { writeEnum(w, string(k)) }
+
+// UnmarshalGQL reads a GraphQL enum.
+func (k *FieldKind) UnmarshalGQL(v any) (err error) {
+	*k, err = readEnum("FieldKind", v, fieldKinds)
 	return err
 }
 

@@ -16,18 +16,6 @@ type RateLimit struct {
 	Burst     int // messages at once after a quiet time, 1 to MaxBurst
 }
 
-// DefaultRateLimit is what a service takes from one webhook: Slack one message a second with short bursts, Discord 30 a
-// minute and 5 at once. Nil = no limit is known.
-func DefaultRateLimit(t ChannelType) *RateLimit {
-	switch t {
-	case Slack:
-		return &RateLimit{PerMinute: 60, Burst: 10}
-	case Discord:
-		return &RateLimit{PerMinute: 30, Burst: 5}
-	}
-	return nil
-}
-
 // Valid returns an Error that names the field at fault, below the given path, or nil. Nil is valid.
 func (l *RateLimit) Valid(path string) error {
 	switch {

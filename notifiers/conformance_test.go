@@ -99,7 +99,7 @@ func (k kit) messages() map[string]Notification {
 		"alert":    {Key: "alert-123-delivery-4", Kind: models.TellAlert, Alert: testAlert()},
 		"resolved": {Key: "alert-123-delivery-5", Kind: models.TellResolved, Alert: resolvedAlert()},
 	}
-	if k.channel.Digests() {
+	if k.channel.Info().Digests {
 		m["digest"] = Notification{Key: "digest-6", Digest: testDigest()}
 		m["largest digest"] = Notification{Key: "digest-7", Digest: largestDigest("😀")}
 	}

@@ -20,7 +20,7 @@ type Notification struct {
 	Key    string
 	Kind   models.DeliveryKind // what is told about the alert; empty = TellAlert
 	Alert  *models.Alert       // nil in a digest
-	Digest *models.Digest      // nil = one alert. Only for types that models.ChannelType.Digests names
+	Digest *models.Digest      // nil = one alert. Only for types whose models.TypeInfo says so
 	Config models.ChannelConfig
 }
 

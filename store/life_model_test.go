@@ -114,7 +114,7 @@ func (w *walk) expectClaim(c *modelChannel, room int, now time.Time) expectedCla
 	most, digest := room, false
 	if l := c.RateLimit; l != nil {
 		slots, _ := l.Slots(c.state.RateArrival, now)
-		if most = min(room, slots); slots == 1 && c.Type().Digests() {
+		if most = min(room, slots); slots == 1 && c.Type().Info().Digests {
 			most, digest = models.MaxDigest, true
 		}
 		slices.SortFunc(due, func(a, b *modelDelivery) int {

@@ -140,7 +140,7 @@ func (s *Store) planClaim(ctx context.Context, tx bun.Tx, channel *models.Channe
 			return plan, nil
 		}
 		plan.most = min(room, plan.slots)
-		if plan.slots == 1 && channel.Type().Digests() {
+		if plan.slots == 1 && channel.Type().Info().Digests {
 			plan.most = models.MaxDigest
 		}
 	}
