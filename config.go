@@ -33,6 +33,8 @@ type config struct {
 	EgressAllow    egressAllow    `env:"EGRESS_ALLOW" default:"public addresses only" about:"private addresses that channels may call; a cloud's metadata address opens only when named by itself (/32, /128)" accepts:"comma-separated CIDRs and addresses, such as 10.0.0.0/8,192.168.1.7"`
 	AllowedOrigins allowedOrigins `env:"ALLOWED_ORIGINS" default:"the server's own" about:"web pages whose scripts may use the API from a browser" accepts:"comma-separated origins (scheme://host[:port], http or https), such as https://console.example.com"`
 
+	PublicURL publicURL `env:"PUBLIC_URL" default:"messages have no links" about:"where people reach this server; messages then link to their alert" accepts:"an http or https URL without query, such as https://alerts.example.com"`
+
 	EmailBackend      emailBackend `env:"EMAIL_BACKEND" about:"read so that an .env made for Django can stay as it is" accepts:"django.core.mail.backends.smtp.EmailBackend, which says nothing new: leave it out"`
 	EmailHost         emailHost    `env:"EMAIL_HOST" default:"no mail is sent" about:"mail server" accepts:"a host name or an IP address; the port goes into EMAIL_PORT"`
 	EmailPort         emailPort    `env:"EMAIL_PORT" envDefault:"587" about:"its port" accepts:"1 to 65535"`

@@ -41,6 +41,22 @@ func (a *listenAddr) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// publicURL has no slash at its end.
+type publicURL string
+
+func (u *publicURL) UnmarshalText(text []byte) error {
+	s := strings.TrimRight(trim(text), "/")
+	parsed, err := url.Parse(s)
+	switch {
+	case err != nil || parsed.Host == "" || (parsed.Scheme != "http" && parsed.Scheme != "https"):
+		return errors.New("this is no http or https URL")
+	case parsed.User != nil || strings.ContainsAny(s, "?#"):
+		return errors.New("it has more than scheme, host, port and path")
+	}
+	*u = publicURL(s)
+	return nil
+}
+
 const (
 	sqliteScheme = "sqlite:"
 	hidden       = "(not shown)"

@@ -201,7 +201,7 @@ func (r *rooms) stop() {
 }
 
 func newDispatcher(c config, s *store.Store, directory *dispatch.Directory, counted *metrics.Metrics, log *slog.Logger) *dispatch.Dispatcher {
-	set := notifiers.NewSet(notifiers.Settings{Version: version, Egress: notifiers.NewEgress(c.EgressAllow), Mail: c.mail()})
+	set := notifiers.NewSet(notifiers.Settings{Version: version, Egress: notifiers.NewEgress(c.EgressAllow), Mail: c.mail(), PublicURL: string(c.PublicURL)})
 	return dispatch.NewDispatcher(s, directory, set, time.Duration(c.DeliveryTimeout), counted, log)
 }
 

@@ -135,7 +135,9 @@ func (d *Dispatcher) reasonNotToSend(c store.Claimed, channel *models.Channel) s
 func (d *Dispatcher) notification(channel *models.Channel, sent []store.Claimed) notifiers.Notification {
 	first := sent[0]
 	if len(sent) == 1 {
-		return notifiers.Notification{Key: d.key(first.Delivery), Kind: first.Delivery.Kind, Alert: first.Alert, Config: channel.Config}
+		return notifiers.Notification{
+			Key: d.key(first.Delivery), AlertKey: d.alertKey(first.Alert.ID), Kind: first.Delivery.Kind, Alert: first.Alert, Config: channel.Config,
+		}
 	}
 	items := make([]models.DigestItem, len(sent))
 	same := fnv.New64a() // a second attempt with the same deliveries has the same key
@@ -316,6 +318,11 @@ func (d *Dispatcher) Available(t models.ChannelType) bool {
 // key is the same in every attempt of a delivery and different for every other, on other databases too.
 func (d *Dispatcher) key(delivery *models.Delivery) string {
 	return fmt.Sprintf("alert-%d-delivery-%d-%s", delivery.AlertID, delivery.ID, d.store.DatabaseID())
+}
+
+// alertKey is the same in everything that is told about an alert.
+func (d *Dispatcher) alertKey(alertID int64) string {
+	return fmt.Sprintf("alert-%d-%s", alertID, d.store.DatabaseID())
 }
 
 func optional[T comparable](v T) *T {

@@ -32,34 +32,8 @@ type kit struct {
 	differs map[int]Result                         // statuses that this service means otherwise than the shared table
 }
 
-var kits = []kit{
-	{
-		name: "webhook", channel: models.Webhook,
-		config: func(base string) models.ChannelConfig {
-			secret := "whsec_c2lnbmluZy1zZWNyZXQtb2YtdGhlLWtpdA=="
-			return &models.WebhookConfig{
-				URL:           strings.Replace(base, "://", "://user-s3cret:pass-s3cret@", 1) + "/path-s3cret/deep?key=query-s3cret",
-				Headers:       map[string]string{"Authorization": "Bearer header-s3cret", "X-Api-Key": "a/key+s3cret"},
-				SigningSecret: &secret,
-			}
-		},
-		ok: `{"taken":true}`,
-		secrets: []string{"user-s3cret", "pass-s3cret", "path-s3cret", "query-s3cret", "header-s3cret", "a/key+s3cret",
-			"a%2Fkey%2Bs3cret", `a\/key+s3cret`, "c2lnbmluZy1zZWNyZXQtb2YtdGhlLWtpdA==", "dXNlci1zM2NyZXQ6cGFzcy1zM2NyZXQ="},
-	},
-	{
-		name: "slack", channel: models.Slack,
-		config: func(base string) models.ChannelConfig {
-			return &models.SlackConfig{WebhookURL: base + "/services/T0S3CRET/B0S3CRET/tokens3cret"}
-		},
-		ok:      "ok",
-		secrets: []string{"T0S3CRET", "B0S3CRET", "tokens3cret"},
-		differs: map[int]Result{
-			201: Permanent, 202: Permanent, 204: Permanent, // Slack itself answers 200 and nothing else
-			401: ChannelBroken, 403: ChannelBroken, 404: ChannelBroken,
-		},
-	},
-}
+// kits has every HTTP notifier's, from the file of its tests.
+var kits = []kit{webhookKit, slackKit}
 
 func forEachKit(t *testing.T, f func(t *testing.T, k kit)) {
 	for _, k := range kits {

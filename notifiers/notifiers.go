@@ -17,11 +17,14 @@ import (
 type Notification struct {
 	// Key is the same in every attempt of one delivery and different for every other: "alert-12-delivery-34-a0550215ea3b". Services and
 	// receivers recognise a second copy by it (webhook-id, Message-ID).
-	Key    string
-	Kind   models.DeliveryKind // what is told about the alert; empty = TellAlert
-	Alert  *models.Alert       // nil in a digest
-	Digest *models.Digest      // nil = one alert. Only for types whose models.TypeInfo says so
-	Config models.ChannelConfig
+	Key string
+	// AlertKey is the same in everything that is told about one alert, on every channel, and different for every other alert:
+	// "alert-12-a0550215ea3b". Services by which incidents are opened and closed know the incident by it. Empty in a digest.
+	AlertKey string
+	Kind     models.DeliveryKind // what is told about the alert; empty = TellAlert
+	Alert    *models.Alert       // nil in a digest
+	Digest   *models.Digest      // nil = one alert. Only for types whose models.TypeInfo says so
+	Config   models.ChannelConfig
 }
 
 // resolved reports whether it tells that its alert was resolved. A digest never does as a whole.

@@ -1,6 +1,7 @@
 package notifiers
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
@@ -35,6 +36,7 @@ const maxRetryAfter = 30 * 24 * time.Hour
 type poster struct {
 	client    *http.Client
 	userAgent string
+	publicURL string // see Settings
 	now       func() time.Time
 	buffers   *sync.Pool // of *[]byte, models.MaxResponseBytes long
 }
@@ -47,6 +49,7 @@ func newPoster(s Settings) *poster {
 	return &poster{
 		client:    NewClient(s.Egress),
 		userAgent: "Rustbucket-Alerts/" + version,
+		publicURL: s.PublicURL,
 		now:       time.Now,
 		buffers: &sync.Pool{New: func() any {
 			b := make([]byte, models.MaxResponseBytes)
@@ -87,6 +90,34 @@ func (p *poster) post(ctx context.Context, req *http.Request, secrets func() red
 	}
 	o.Asked = o.Result == Retry && o.RetryAfter > 0 && a.status == http.StatusTooManyRequests
 	return o
+}
+
+// postJSON posts v as JSON. header may be nil.
+func (p *poster) postJSON(ctx context.Context, url string, header http.Header, v any, secrets func() redactor, judge classifier) Outcome {
+	body, err := encodeJSON(v)
+	if err != nil {
+		return Outcome{Result: Permanent, Error: "cannot write the message as JSON: " + err.Error()}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil { // its text holds the URL
+		return Outcome{Result: ChannelBroken, Error: "the channel's URL cannot be used"}
+	}
+	for name, values := range header {
+		req.Header[name] = values
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", p.userAgent)
+	return p.post(ctx, req, secrets, judge)
+}
+
+// link is where people see an alert; empty when it is not known, or the alert is none that is stored.
+func (p *poster) link(a *models.Alert) string { return alertLink(p.publicURL, a) }
+
+func alertLink(publicURL string, a *models.Alert) string {
+	if publicURL == "" || a.ID == 0 {
+		return ""
+	}
+	return publicURL + "/alerts/" + strconv.FormatInt(a.ID, 10)
 }
 
 // progress is how far an attempt got: the transport's error does not tell when a context ends it. The dial may go on

@@ -120,18 +120,3 @@ func cutBytes(s string, limit int) string {
 	}
 	return s[:limit]
 }
-
-// cutRunes gives at most so many characters, the last of them an ellipsis when some were left out.
-func cutRunes(s string, limit int) string {
-	if len(s) <= limit || utf8.RuneCountInString(s) <= limit {
-		return s
-	}
-	n := 0
-	for i := range s {
-		if n == limit-1 {
-			return strings.TrimRight(s[:i], " \t\r\n") + "…"
-		}
-		n++
-	}
-	return s
-}

@@ -12,6 +12,8 @@ type Settings struct {
 	Version string // of this program, for the User-Agent; empty = "dev"
 	Egress  Egress // private addresses that HTTP notifiers may call; does not bear on mail
 	Mail    MailSettings
+	// PublicURL is where people reach this server, without a slash at the end; empty = not known, and messages have no links.
+	PublicURL string
 }
 
 // NewSet gives a Notifier for each channel type that is available. All HTTP notifiers share one pool of connections.
@@ -28,7 +30,7 @@ func NewSet(s Settings) Set {
 func TestNotification(config models.ChannelConfig) Notification {
 	return Notification{
 		// Random, so that a service that drops second copies takes the second test, too.
-		Key: "test-" + rand.Text(),
+		Key: "test-" + rand.Text(), AlertKey: "test-" + rand.Text(),
 		Alert: &models.Alert{
 			Type:        "test",
 			Severity:    models.SeverityMedium,

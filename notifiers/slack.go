@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	slackapi "github.com/slack-go/slack"
 
@@ -142,28 +143,12 @@ func slackColor(s models.Severity) string {
 	return "good"
 }
 
-// slackText escapes the three characters that Slack reads as markup (which also takes the sting out of <!channel>), and
-// cuts to so many characters without cutting one, or an escape, in half.
+// slackEscapes are the three characters that Slack reads as markup; without them <!channel> has no sting.
+var slackEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
+// slackText escapes a text and cuts it to so many characters, as Slack counts them: after escaping.
 func slackText(s string, limit int) string {
-	var b strings.Builder
-	used, last := 0, 0 // characters written; bytes written when one fewer than the limit was used, for the ellipsis
-	for _, c := range s {
-		piece, width := string(c), 1
-		switch c {
-		case '&':
-			piece, width = "&amp;", 5
-		case '<':
-			piece, width = "&lt;", 4
-		case '>':
-			piece, width = "&gt;", 4
-		}
-		if used+width > limit {
-			return b.String()[:last] + "…"
-		}
-		b.WriteString(piece)
-		if used += width; used < limit {
-			last = b.Len()
-		}
-	}
-	return b.String()
+	return slackEscapes.Replace(cut(s, limit, func(s string) int {
+		return utf8.RuneCountInString(s) + 4*strings.Count(s, "&") + 3*strings.Count(s, "<") + 3*strings.Count(s, ">")
+	}))
 }

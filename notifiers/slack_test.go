@@ -13,6 +13,19 @@ import (
 	"github.com/rustbucket/alerts/models"
 )
 
+var slackKit = kit{
+	name: "slack", channel: models.Slack,
+	config: func(base string) models.ChannelConfig {
+		return &models.SlackConfig{WebhookURL: base + "/services/T0S3CRET/B0S3CRET/tokens3cret"}
+	},
+	ok:      "ok",
+	secrets: []string{"T0S3CRET", "B0S3CRET", "tokens3cret"},
+	differs: map[int]Result{
+		201: Permanent, 202: Permanent, 204: Permanent, // Slack itself answers 200 and nothing else
+		401: ChannelBroken, 403: ChannelBroken, 404: ChannelBroken,
+	},
+}
+
 type slackBody struct {
 	Text        string
 	Attachments []struct {

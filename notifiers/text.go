@@ -6,6 +6,10 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
 
 	"github.com/rustbucket/alerts/models"
 )
@@ -18,6 +22,65 @@ func headline(n Notification) string {
 	}
 	return "Rustbucket Alert: " + name
 }
+
+// measure says how long a service takes a text to be.
+type measure func(string) int
+
+// How services count.
+var (
+	characters measure = utf8.RuneCountInString // Unicode code points
+	octets     measure = func(s string) int { return len(s) }
+)
+
+// utf16Units counts as JavaScript and .NET do: most emoji are two.
+func utf16Units(s string) int {
+	n := 0
+	for _, r := range s {
+		n += max(1, utf16.RuneLen(r))
+	}
+	return n
+}
+
+// cut gives a text that is at most limit long by this measure, the last of it an ellipsis when something was left out. What
+// people see as one character is never cut in half, unless it alone is too long.
+func cut(s string, limit int, long measure) string {
+	if len(s) <= limit && utf8.ValidString(s) && long(s) <= limit {
+		return s
+	}
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	room := limit - long("…")
+	used, end, state := 0, 0, -1
+	for rest := s; rest != ""; {
+		var cluster string
+		cluster, rest, _, state = uniseg.FirstGraphemeClusterInString(rest, state)
+		used += long(cluster)
+		if used > limit {
+			return strings.TrimRight(s[:within(s, end, room, long)], " \t\r\n") + "…"
+		}
+		if used <= room {
+			end += len(cluster)
+		}
+	}
+	return s
+}
+
+// within is where to cut: at end, a border between what people see as characters, or in the middle of the first of them when it
+// is too long by itself.
+func within(s string, end, room int, long measure) int {
+	if end > 0 {
+		return end
+	}
+	used := 0
+	for i, r := range s {
+		if used += long(string(r)); used > room {
+			return i
+		}
+	}
+	return len(s)
+}
+
+// cutRunes gives at most so many characters, the last of them an ellipsis when some were left out.
+func cutRunes(s string, limit int) string { return cut(s, limit, characters) }
 
 // firstWords gives the beginning of a text on one line, cut between two words where that leaves something.
 func firstWords(s string, limit int) string {

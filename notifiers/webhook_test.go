@@ -14,6 +14,21 @@ import (
 	"github.com/rustbucket/alerts/models"
 )
 
+var webhookKit = kit{
+	name: "webhook", channel: models.Webhook,
+	config: func(base string) models.ChannelConfig {
+		secret := "whsec_c2lnbmluZy1zZWNyZXQtb2YtdGhlLWtpdA=="
+		return &models.WebhookConfig{
+			URL:           strings.Replace(base, "://", "://user-s3cret:pass-s3cret@", 1) + "/path-s3cret/deep?key=query-s3cret",
+			Headers:       map[string]string{"Authorization": "Bearer header-s3cret", "X-Api-Key": "a/key+s3cret"},
+			SigningSecret: &secret,
+		}
+	},
+	ok: `{"taken":true}`,
+	secrets: []string{"user-s3cret", "pass-s3cret", "path-s3cret", "query-s3cret", "header-s3cret", "a/key+s3cret",
+		"a%2Fkey%2Bs3cret", `a\/key+s3cret`, "c2lnbmluZy1zZWNyZXQtb2YtdGhlLWtpdA==", "dXNlci1zM2NyZXQ6cGFzcy1zM2NyZXQ="},
+}
+
 // received is a request as a receiver sees it.
 type received struct {
 	host   string
