@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -35,4 +36,24 @@ func (s *Store) StoredDeliveries(ctx context.Context, channelIDs []int64) ([]Sto
 // StoredStates gives the states of channels, deleted ones too.
 func (s *Store) StoredStates(ctx context.Context, channelIDs []int64) (map[int64]models.ChannelState, error) {
 	return s.lockStates(ctx, s.db, channelIDs)
+}
+
+// ExplainClaim says how the database finds what is due on a channel.
+func (s *Store) ExplainClaim(ctx context.Context, channelID int64, limited bool) (string, error) {
+	due := s.due(s.db, channelID, s.Now(), claimPlan{most: 100, limited: limited})
+	if s.isPostgres() {
+		var lines []string
+		err := s.db.NewRaw("EXPLAIN ?", due).Scan(ctx, &lines)
+		return strings.Join(lines, "\n"), err
+	}
+	var steps []struct {
+		ID, Parent, Notused int
+		Detail              string
+	}
+	err := s.db.NewRaw("EXPLAIN QUERY PLAN ?", due).Scan(ctx, &steps)
+	var lines []string
+	for _, step := range steps {
+		lines = append(lines, step.Detail)
+	}
+	return strings.Join(lines, "\n"), err
 }

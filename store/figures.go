@@ -19,7 +19,7 @@ func (s *Store) BacklogByType(ctx context.Context) (map[models.ChannelType]model
 	}
 	err := s.read.NewRaw(`
 		SELECT c.type, sum(w.waiting) AS waiting, min(w.oldest) AS oldest
-		FROM (SELECT channel_id, count(*) AS waiting, min(created_at) AS oldest FROM deliveries WHERE status = 'PENDING' GROUP BY channel_id) AS w
+		FROM (SELECT channel_id, count(*) AS waiting, min(created_at) AS oldest FROM `+pending("")+` AS d GROUP BY channel_id) AS w
 		JOIN channels AS c ON c.id = w.channel_id GROUP BY c.type`).Scan(ctx, &rows)
 	backlogs := make(map[models.ChannelType]models.Backlog, len(rows))
 	for _, r := range rows {

@@ -107,7 +107,11 @@ func (s *Store) CancelDeliveries(ctx context.Context, f *models.DeliveryFilter) 
 // byHand does something to all matching deliveries of these statuses, in batches. What was done before an error stays done.
 func (s *Store) byHand(ctx context.Context, what string, f *models.DeliveryFilter, statuses []models.DeliveryStatus, where string, do func(tx bun.Tx, ids []int64) error) (n int, channelIDs []int64, err error) {
 	channels := make(map[int64]bool)
-	for last := int64(0); ; {
+	last, err := s.before(ctx, statuses)
+	if err != nil {
+		return 0, nil, s.explain(what, err)
+	}
+	for {
 		var found []struct{ ID, ChannelID int64 }
 		err := s.inTx(ctx, what, func(tx bun.Tx) error {
 			found = nil
@@ -140,6 +144,15 @@ func (s *Store) byHand(ctx context.Context, what string, f *models.DeliveryFilte
 	}
 }
 
+// before gives an id below those of all deliveries of these statuses: none that ended long ago need be looked at to find what
+// is pending.
+func (s *Store) before(ctx context.Context, statuses []models.DeliveryStatus) (id int64, err error) {
+	if len(statuses) == 1 && statuses[0] == models.Pending {
+		err = s.read.NewRaw("SELECT coalesce(min(id), 1) - 1 FROM "+pending("")+" AS d").Scan(ctx, &id)
+	}
+	return id, err
+}
+
 // cancelWaiting cancels what waits on these channels, as part of the transaction that takes them out of use: the first batch.
 // cancelRest does the rest behind it, so that a long backlog holds no locks for long.
 func (s *Store) cancelWaiting(ctx context.Context, tx bun.Tx, channelIDs []int64, reason string) error {
@@ -152,7 +165,7 @@ const strandedOnly = `
 	AND channel_id IN (SELECT id FROM channels WHERE deleted_at IS NOT NULL OR NOT is_active)`
 
 // stranded selects what waits on channels, argument 0, as long as they are out of use; argument 1 is how many at most.
-const stranded = "SELECT id FROM deliveries WHERE channel_id IN (?0)" + strandedOnly + " ORDER BY id LIMIT ?1"
+var stranded = "SELECT id FROM deliveries WHERE id IN (SELECT id FROM " + pending("channel_id IN (?0)") + " AS d ORDER BY id LIMIT ?1)" + strandedOnly + " ORDER BY id"
 
 // cancelFound cancels the deliveries that a query finds, which locks them in the order of everybody else.
 func (s *Store) cancelFound(ctx context.Context, tx bun.Tx, reason, query string, args ...any) error {
@@ -180,7 +193,7 @@ func (s *Store) cancelWaitingOn(ctx context.Context, channelIDs []int64, reason 
 		return nil
 	}
 	var waiting []int64
-	err := s.read.NewRaw("SELECT id FROM deliveries WHERE status = 'PENDING' AND cancel_reason IS NULL AND channel_id IN (?) ORDER BY id",
+	err := s.read.NewRaw("SELECT id FROM "+pending("channel_id IN (?0)")+" AS d WHERE cancel_reason IS NULL ORDER BY id",
 		bun.List(channelIDs)).Scan(ctx, &waiting)
 	if err != nil {
 		return err
@@ -207,7 +220,7 @@ func (s *Store) CancelStranded(ctx context.Context) error {
 	err := s.read.NewRaw(`
 		SELECT c.id, c.deleted_at IS NOT NULL AS deleted FROM channels AS c
 		WHERE (c.deleted_at IS NOT NULL OR NOT c.is_active)
-		  AND EXISTS (SELECT 1 FROM deliveries AS d WHERE d.channel_id = c.id AND d.status = 'PENDING' AND d.cancel_reason IS NULL)`).Scan(ctx, &out)
+		  AND c.id IN (SELECT channel_id FROM `+pending("")+` AS d WHERE cancel_reason IS NULL)`).Scan(ctx, &out)
 	for _, c := range out {
 		reason := CancelledInactive
 		if c.Deleted {

@@ -31,6 +31,18 @@ type claimedRow struct {
 	Before *models.DeliveryStatus // of the same alert's delivery before it on this channel
 }
 
+// pending are the deliveries that have not come to their end, as a table: what waits and what is leased, each through its
+// index. where is a condition more on them, such as "channel_id IN (?0)", or "".
+func pending(where string) string {
+	waiting, leased := "", ""
+	if where != "" {
+		waiting, leased = " AND "+where, " AND +"+where // the plus keeps SQLite from going through all that the channel ever had
+	}
+	return `(
+		SELECT * FROM deliveries WHERE status = 'PENDING' AND leased_by IS NULL` + waiting + ` UNION ALL
+		SELECT * FROM deliveries WHERE status = 'PENDING' AND leased_by IS NOT NULL` + leased + `)`
+}
+
 // DueChannels gives the channels that have a delivery waiting for anybody to send it, and that may be told something now.
 func (s *Store) DueChannels(ctx context.Context) ([]int64, error) {
 	var ids []int64
@@ -152,7 +164,12 @@ func (s *Store) planClaim(ctx context.Context, tx bun.Tx, channel *models.Channe
 
 // dueRows gives the deliveries to claim: the longest due first, or the worst first where a rate limit makes the others
 // wait. What is told later about an alert waits behind what is told before it.
-func (s *Store) dueRows(ctx context.Context, tx bun.Tx, channelID int64, now time.Time, plan claimPlan) ([]*claimedRow, error) {
+func (s *Store) dueRows(ctx context.Context, tx bun.Tx, channelID int64, now time.Time, plan claimPlan) (rows []*claimedRow, err error) {
+	err = s.due(tx, channelID, now, plan).Scan(ctx, &rows)
+	return rows, err
+}
+
+func (s *Store) due(db bun.IDB, channelID int64, now time.Time, plan claimPlan) *bun.RawQuery {
 	order, index, skip := "d.next_attempt_at, d.id", "", ""
 	if plan.limited {
 		order = "d.severity DESC, d.id"
@@ -164,14 +181,12 @@ func (s *Store) dueRows(ctx context.Context, tx bun.Tx, channelID int64, now tim
 		index = "INDEXED BY deliveries_worst"
 	}
 	const before = "FROM deliveries AS e WHERE e.alert_id = d.alert_id AND e.channel_id = d.channel_id AND e.id < d.id"
-	var rows []*claimedRow
-	err := tx.NewRaw(`
+	return db.NewRaw(`
 		SELECT d.*, CASE WHEN d.kind <> 'ALERT' THEN (SELECT e.status `+before+` ORDER BY e.id DESC LIMIT 1) END AS before
 		FROM deliveries AS d `+index+`
 		WHERE d.channel_id = ?1 AND d.status = 'PENDING' AND d.leased_by IS NULL AND d.next_attempt_at <= ?0
 		  AND (d.kind = 'ALERT' OR NOT EXISTS (SELECT 1 `+before+` AND e.status = 'PENDING'))
-		ORDER BY `+order+` LIMIT ?2 `+skip, now, channelID, plan.most).Scan(ctx, &rows)
-	return rows, err
+		ORDER BY `+order+` LIMIT ?2 `+skip, now, channelID, plan.most)
 }
 
 // maxLook is how many due deliveries are looked at to find one to probe a channel with.

@@ -93,7 +93,7 @@ func (s *Store) Healths(ctx context.Context, channelIDs []int64) (map[int64]*mod
 	}
 	err := s.read.NewRaw(`
 		SELECT channel_id, count(*) AS waiting, min(created_at) AS oldest
-		FROM deliveries WHERE status = 'PENDING' AND channel_id IN (?) GROUP BY channel_id`, bun.List(channelIDs)).Scan(ctx, &waiting)
+		FROM `+pending("channel_id IN (?0)")+` AS d GROUP BY channel_id`, bun.List(channelIDs)).Scan(ctx, &waiting)
 	if err != nil {
 		return nil, s.explain("read what waits", err)
 	}

@@ -10,9 +10,6 @@ CREATE INDEX deliveries_worst ON deliveries (channel_id, severity DESC, id) WHER
 -- Who holds leases, and on what.
 CREATE INDEX deliveries_leased ON deliveries (leased_by) WHERE status = 'PENDING' AND leased_by IS NOT NULL;
 
--- What has not come to its end, by channel.
-CREATE INDEX deliveries_pending ON deliveries (channel_id, id) WHERE status = 'PENDING';
-
 -- What was told about an alert on a channel before.
 DROP INDEX deliveries_alert;
 CREATE INDEX deliveries_alert ON deliveries (alert_id, channel_id, id);
