@@ -85,6 +85,7 @@ func TestLoadConfig_Takes(t *testing.T) {
 			{"https://console.example.com", "https://console.example.com"}, {"http://localhost:3000, https://A.example.com", "http://localhost:3000,https://a.example.com"},
 			{"https://a.example.com:443", "https://a.example.com"}, {"http://[::1]:80", "http://[::1]"}, {"https://a.example.com:8443", "https://a.example.com:8443"}, {"", ""},
 		},
+		"PUBLIC_URL":          {{"https://alerts.example.com/", "https://alerts.example.com"}, {"http://localhost:8080/alerts", "http://localhost:8080/alerts"}, {"", ""}},
 		"EMAIL_BACKEND":       {{"django.core.mail.backends.smtp.EmailBackend", "django.core.mail.backends.smtp.EmailBackend"}, {"", ""}},
 		"EMAIL_HOST":          {{"smtp.example.com", "smtp.example.com"}, {"localhost", "localhost"}, {"10.0.0.1", "10.0.0.1"}, {"::1", "::1"}, {"mail_relay", "mail_relay"}, {"", ""}},
 		"EMAIL_PORT":          {{"25", "25"}, {"65535", "65535"}, {"", "587"}},
@@ -162,6 +163,10 @@ func TestLoadConfig_Refuses(t *testing.T) {
 			"*": "every web page", "https://a.example.com,*": "every web page", "https://a.example.com/": "no slash at the end", "https://a.example.com/x": "not scheme://", "a.example.com": "not scheme://",
 			"ftp://a.example.com": "not scheme://", "null": "not scheme://", "https://u:p@a.example.com": "not scheme://", "https://a.example.com?": "not scheme://", "https://a.example.com#": "not scheme://",
 			"https://ä.example.com": "xn--", "https://*.example.com": "no host name", "https://a.example.com:0": "no port between", "https://a.example.com:": "no port", "https://": "not scheme://",
+		},
+		"PUBLIC_URL": {
+			"alerts.example.com": "no http or https", "ftp://alerts.example.com": "no http or https", "https://": "no http or https", "https://u:p@alerts.example.com": "more than scheme",
+			"https://alerts.example.com/?x=1": "more than scheme", "https://alerts.example.com/#x": "more than scheme", "https://alerts.example.com?": "more than scheme",
 		},
 		"EMAIL_BACKEND": {"django.core.mail.backends.console.EmailBackend": "SMTP only"},
 		"EMAIL_HOST":    {"smtp.example.com:587": "not a host", "smtp://smtp.example.com": "not a host", "a b": "not a host", " ": "not a host", "-x": "not a host", strings.Repeat("a", 64): "not a host"},
