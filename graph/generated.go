@@ -351,6 +351,8 @@ enum AlertSource {
   API
   "The server itself, about a channel (` + "`" + `channel_failing` + "`" + `) or a delivery that was given up (` + "`" + `delivery_failed` + "`" + `). Goes to the other channels."
   SERVER
+  "The registry that came before: ` + "`" + `import-django` + "`" + ` took it over, with its times. Nobody was told again, and it is not in the feed."
+  IMPORT
 }
 
 "What becomes of the notifications of a pause when it ends."

@@ -31,14 +31,17 @@ type Alert struct {
 	Notify      bool
 	CreatedAt   time.Time
 	ResolvedAt  *time.Time // nil while the alert is open
-	CreatedBy   int64      // id of the token that created it; 0 for ADMIN_TOKEN, ServerItself for the server's own alerts
+	CreatedBy   int64      // id of the token that created it; 0 for ADMIN_TOKEN, or one of the constants below
 	Decisions   Decisions  // what was decided for every channel when it came in
 	PauseReason *string    // why notifications were paused when it came in; nil when they were not
 	TraceParent string     // W3C trace context of the call that created it; empty when nothing is traced
 }
 
-// ServerItself stands in CreatedBy of the alerts that the server raises about itself.
-const ServerItself = -1
+// What stands in CreatedBy of alerts that nobody created with a token.
+const (
+	ServerItself = -1 // the server raised it about itself
+	Imported     = -2 // it was taken over from another system
+)
 
 // OwnKey begins the dedup keys of the server's own alerts. Callers may not use it.
 const OwnKey = "rustbucket-alerts:"
@@ -56,8 +59,11 @@ func OwnKeyOf(alertType string, channelID int64) string {
 
 // Source says who raised the alert.
 func (a *Alert) Source() AlertSource {
-	if a.CreatedBy == ServerItself {
+	switch a.CreatedBy {
+	case ServerItself:
 		return FromServer
+	case Imported:
+		return FromImport
 	}
 	return FromAPI
 }

@@ -159,9 +159,10 @@ type AlertSource string
 const (
 	FromAPI    AlertSource = "API"
 	FromServer AlertSource = "SERVER" // about itself: a channel that fails, a delivery that was given up
+	FromImport AlertSource = "IMPORT" // another system: it was taken over from there, and nobody was told again
 )
 
-var alertSources = []AlertSource{FromAPI, FromServer}
+var alertSources = []AlertSource{FromAPI, FromServer, FromImport}
 
 // MarshalGQL writes the source as a GraphQL enum.
 func (s AlertSource) MarshalGQL(w io.Writer) { writeEnum(w, string(s)) }
