@@ -65,21 +65,27 @@ func (s *Store) ChannelsByID(ctx context.Context, ids []int64) (map[int64]*model
 // CreateChannel stores a channel and gives it an id and its times. CONFLICT when the name is taken.
 func (s *Store) CreateChannel(ctx context.Context, c *models.Channel) error {
 	err := s.inTx(ctx, "create channel", func(tx bun.Tx) error {
-		c.CreatedAt = s.Now()
-		c.UpdatedAt = c.CreatedAt
-		row := newChannelRow(c)
-		row.Config = []byte{} // sealed with the id, which the insert gives
-		if _, err := tx.NewInsert().Model(row).ExcludeColumn("id").Returning("id").Exec(ctx); err != nil {
-			return nameTaken(c.Name, err)
-		}
-		c.ID = row.ID
-		state := &stateRow{ChannelState: models.ChannelState{ChannelID: c.ID, Health: models.HealthOK, Since: c.CreatedAt}}
-		if _, err := tx.NewInsert().Model(state).Returning("NULL").Exec(ctx); err != nil {
-			return err
-		}
-		return s.saveChannel(ctx, tx, c)
+		at := s.Now()
+		c.CreatedAt = at
+		return s.insertChannel(ctx, tx, c, at)
 	})
 	return err
+}
+
+// insertChannel stores a channel that has its CreatedAt, and gives it an id.
+func (s *Store) insertChannel(ctx context.Context, tx bun.Tx, c *models.Channel, at time.Time) error {
+	c.UpdatedAt = at
+	row := newChannelRow(c)
+	row.Config = []byte{} // sealed with the id, which the insert gives
+	if _, err := tx.NewInsert().Model(row).ExcludeColumn("id").Returning("id").Exec(ctx); err != nil {
+		return nameTaken(c.Name, err)
+	}
+	c.ID = row.ID
+	state := &stateRow{ChannelState: models.ChannelState{ChannelID: c.ID, Health: models.HealthOK, Since: at}}
+	if _, err := tx.NewInsert().Model(state).Returning("NULL").Exec(ctx); err != nil {
+		return err
+	}
+	return s.saveChannel(ctx, tx, c)
 }
 
 // UpdateChannel changes a channel with f, which gets a copy and may return an error to leave all as it was. Taking it out
