@@ -31,7 +31,8 @@ type commands struct {
 		List   struct{}    `cmd:"" help:"List the tokens, without their secrets."`
 		Revoke revokeToken `cmd:"" help:"End a token."`
 	} `cmd:"" help:"Make, list and end tokens."`
-	Version kong.VersionFlag `help:"Print the version and end."`
+	ImportDjango importDjango     `cmd:"" help:"Take channels and alerts over from the Django registry; exit status 1 when something could not be taken over."`
+	Version      kong.VersionFlag `help:"Print the version and end."`
 }
 
 type testNotification struct {
@@ -72,6 +73,10 @@ func run(args []string) error {
 		return migrate(ctx, c, os.Stdout)
 	case "test-notification":
 		return withStore(ctx, c, func(s *store.Store) error { return words.Test.run(ctx, c, s, os.Stdout) })
+	case "import-django <file>":
+		return withStore(ctx, c, func(s *store.Store) error {
+			return words.ImportDjango.run(ctx, c, s, os.Stdin, os.Stdout, os.Stderr)
+		})
 	case "token create":
 		return withStore(ctx, c, func(s *store.Store) error { return words.Token.Create.run(ctx, s, os.Stdout) })
 	case "token list":
