@@ -79,6 +79,27 @@ func within(s string, end, room int, long measure) int {
 	return len(s)
 }
 
+// cutEscaped escapes a text and cuts it so that what comes out is at most limit long. No escape is cut in half. escape makes no
+// text shorter, and leaves the ellipsis as it is.
+func cutEscaped(s string, limit int, long measure, escape func(string) string) string {
+	s = cut(s, limit, long)
+	text := escape(s)
+	if long(text) <= limit {
+		return text
+	}
+	s += "…" // so that even what would fit unescaped is cut
+	fits, over := 1, limit
+	for over-fits > 1 {
+		middle := fits + (over-fits)/2
+		if long(escape(cut(s, middle, long))) <= limit {
+			fits = middle
+		} else {
+			over = middle
+		}
+	}
+	return escape(cut(s, fits, long))
+}
+
 // cutRunes gives at most so many characters, the last of them an ellipsis when some were left out.
 func cutRunes(s string, limit int) string { return cut(s, limit, characters) }
 
