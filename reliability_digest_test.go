@@ -69,7 +69,7 @@ func TestRateLimit_WhatComesTooFastIsToldInDigestsAndNothingIsLost(t *testing.T)
 			}
 		}
 		for _, body := range slack.told(t) {
-			title := fmt.Sprint(at(body, "attachments", 0, "title"))
+			title := fmt.Sprint(at(body, "attachments", 0, "fallback"))
 			n := 1.0
 			if _, err := fmt.Sscanf(title, "Rustbucket Alert: %f alerts", &n); err == nil {
 				s.checkSlackDigest(body, n)
@@ -118,14 +118,21 @@ func TestRateLimit_WhatComesTooFastIsToldInDigestsAndNothingIsLost(t *testing.T)
 // checkSlackDigest looks at a digest of n alerts, and follows its query.
 func (s *server) checkSlackDigest(body map[string]any, n float64) {
 	s.t.Helper()
-	fields := map[string]string{}
-	query := ""
-	for _, f := range at(body, "attachments", 0, "fields").([]any) {
-		fields[fmt.Sprint(at(f, "title"))] = fmt.Sprint(at(f, "value"))
-		query = fmt.Sprint(at(f, "value"))
+	var texts []string
+	for _, b := range at(body, "attachments", 0, "blocks").([]any) {
+		block := b.(map[string]any)
+		fields, _ := block["fields"].([]any)
+		for _, o := range append(fields, block["text"]) {
+			if o != nil {
+				texts = append(texts, fmt.Sprint(at(o, "text")))
+			}
+		}
 	}
-	if !strings.Contains(fields["By severity"], "LOW 15") || fields["By type"] != fmt.Sprintf("error %v", n) || fields["Time"] == "" ||
-		!strings.HasPrefix(fields["Alerts, the worst first"], "• MEDIUM") || at(body, "attachments", 0, "color") != "warning" {
+	all := strings.Join(texts, "\n")
+	_, query, _ := strings.Cut(all, "```")
+	query, _, ended := strings.Cut(query, "```")
+	if !strings.Contains(all, "LOW 15") || !strings.Contains(all, fmt.Sprintf("*By type*\nerror %v\n", n)) || !ended ||
+		!strings.Contains(all, "*Alerts, the worst first*\n🟡 MEDIUM") || at(body, "attachments", 0, "color") != "warning" {
 		s.t.Errorf("Slack got the digest %v", body)
 	}
 	if found := len(at(s.do(query, nil), "deliveries", "nodes").([]any)); found != 30 {

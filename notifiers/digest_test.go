@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,57 +88,38 @@ func TestDigest_ManyTypesAreSummedUp(t *testing.T) {
 func TestSlack_Digest(t *testing.T) {
 	body, _ := sendSlack(t, Notification{Digest: testDigest()})
 	a := body.Attachments[0]
-	if a.Title != "Rustbucket Alert: 2 alerts, 1 resolved" || a.Color != "danger" || body.Text != "2 alerts, 1 resolved: HIGH 1, MEDIUM 1, LOW 1" ||
+	if a.Color != "danger" || body.Text != "2 alerts, 1 resolved: HIGH 1, MEDIUM 1, LOW 1" ||
 		a.Fallback != "Rustbucket Alert: 2 alerts, 1 resolved: HIGH 1, MEDIUM 1, LOW 1" {
 		t.Errorf("message %+v", body)
 	}
-	var fields []string
-	for _, f := range a.Fields {
-		fields = append(fields, f.Title+"="+f.Value)
+	want := []string{
+		"Rustbucket Alert: 2 alerts, 1 resolved",
+		"*By severity*", "HIGH 1, MEDIUM 1, LOW 1", "*By type*", "error 2, high_cpu 1",
+		"*Time*", "2025-12-12 10:30:00 UTC to 2025-12-13 11:00:00 UTC",
+		"*Alerts, the worst first*",
+		"🔴 HIGH error: Rustbucket node1 is not responding (Production Node 1, BKT123456, 2025-12-12 10:30:00 UTC, alert 123)\n" +
+			"🟡 MEDIUM high_cpu: load of &lt;9&gt; &amp; more (2025-12-12 10:31:00 UTC, alert 124)\n" +
+			"✅ RESOLVED LOW error: Rustbucket node1 is not responding (Production Node 1, BKT123456, 2025-12-11 10:30:00 UTC, " +
+			"resolved at 2025-12-13 11:00:00 UTC, alert 7)",
+		"*All in full: paste this into the playground*\n```" + describeDigest(testDigest()).query + "```",
+		"<!date^1765623600^{date_short_pretty}, {time_secs}|2025-12-13 11:00:00 UTC>  •  Rustbucket Alerts",
 	}
-	want := "By severity=HIGH 1, MEDIUM 1, LOW 1|By type=error 2, high_cpu 1|Time=2025-12-12 10:30:00 UTC to 2025-12-13 11:00:00 UTC|" +
-		"Alerts, the worst first=" +
-		"• HIGH error: Rustbucket node1 is not responding (Production Node 1, BKT123456, 2025-12-12 10:30:00 UTC, alert 123)\n" +
-		"• MEDIUM high_cpu: load of &lt;9&gt; &amp; more (2025-12-12 10:31:00 UTC, alert 124)\n" +
-		"• RESOLVED LOW error: Rustbucket node1 is not responding (Production Node 1, BKT123456, 2025-12-11 10:30:00 UTC, " +
-		"resolved at 2025-12-13 11:00:00 UTC, alert 7)|" +
-		"All in full: paste this into the playground=" + describeDigest(testDigest()).query
-	if got := strings.Join(fields, "|"); got != want {
-		t.Errorf("fields\n%s\nwant\n%s", got, want)
-	}
-}
-
-func TestSlack_DigestHasTheColorOfTheWorstThatCameIn(t *testing.T) {
-	for want, items := range map[string][]models.DigestItem{
-		"warning": {{Alert: &models.Alert{Severity: models.SeverityMedium}}, {Kind: models.TellResolved, Alert: resolvedAlert()}},
-		"good":    {{Kind: models.TellResolved, Alert: resolvedAlert()}},
-		"danger":  {{Alert: &models.Alert{}}, {Alert: testAlert()}},
-	} {
-		if got := slackDigest(models.NewDigest(1, items)).Attachments[0].Color; got != want {
-			t.Errorf("%s, want %s", got, want)
-		}
+	if got, _ := slackTexts(t, body); !slices.Equal(got, want) {
+		t.Errorf("texts %q\nwant  %q", got, want)
 	}
 }
 
 func TestSlack_DigestKeepsTheLimits(t *testing.T) {
 	for _, character := range widest {
 		body, r := sendSlack(t, Notification{Digest: largestDigest(character)})
-		a := body.Attachments[0]
-		limits := map[string]int{body.Text: slackShortMax, a.Title: slackTitleMax, a.Fallback: slackShortMax}
-		for _, f := range a.Fields {
-			limits[f.Value] = slackFieldMax
-		}
-		for text, limit := range limits {
-			if n := utf8.RuneCountInString(text); n > limit || n == 0 || !utf8.ValidString(text) || strings.ContainsRune(text, utf8.RuneError) {
-				t.Errorf("%q: %d characters, limit %d: %.60q", character, n, limit, text)
-			}
-		}
 		if n := utf8.RuneCountInString(r.body); n > 40_000 {
 			t.Errorf("%q: %d characters in all", character, n)
 		}
-		listed := strings.Count(a.Fields[3].Value, "•")
-		if rest := fmt.Sprintf("%d more, and all in full: paste this into the playground", models.MaxDigest-listed); listed < 8 || a.Fields[4].Title != rest {
-			t.Errorf("%q: %d listed, %q", character, listed, a.Fields[4].Title)
+		texts, _ := slackTexts(t, body)
+		all := strings.Join(texts, "\n")
+		listed := strings.Count(all, "🔴") + strings.Count(all, "🟡") + strings.Count(all, "🟢") + strings.Count(all, "✅")
+		if listed != digestLines || !strings.Contains(all, "480 more, and all in full: paste this into the playground") {
+			t.Errorf("%q: %d listed: %s", character, listed, all)
 		}
 	}
 }
@@ -268,10 +250,10 @@ func TestResolvedNotices(t *testing.T) {
 	n.Alert.Message = "<!channel> & " + n.Alert.Message
 
 	body, _ := sendSlack(t, n)
-	a := body.Attachments[0]
-	if a.Color != "good" || a.Title != "Rustbucket Alert: RESOLVED: ERROR" || a.Ts != resolvedAt.Unix() ||
+	texts, _ := slackTexts(t, body)
+	if body.Attachments[0].Color != "good" || texts[0] != "Rustbucket Alert: RESOLVED: ERROR" ||
 		body.Text != "RESOLVED (HIGH): &lt;!channel&gt; &amp; Rustbucket node1 is not responding" ||
-		a.Fields[4].Value != "resolved at 2025-12-13 11:00:00 UTC" {
+		texts[9] != "resolved at 2025-12-13 11:00:00 UTC" || !strings.Contains(texts[10], fmt.Sprint(resolvedAt.Unix())) {
 		t.Errorf("Slack: %+v", body)
 	}
 

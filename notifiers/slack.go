@@ -2,11 +2,12 @@ package notifiers
 
 import (
 	"context"
-	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	slackapi "github.com/slack-go/slack"
@@ -14,12 +15,13 @@ import (
 	"github.com/rustbucket/alerts/models"
 )
 
-// Limits of a Slack message, in characters after escaping. The whole text may have 40,000; these keep well below it and
-// below the length at which Slack folds a message away.
+// Limits of a Slack message, in characters after escaping (https://docs.slack.dev/reference/block-kit/blocks). A message has at
+// most 50 blocks, and a section at most 10 fields; ours have less.
 const (
-	slackTitleMax = 150
-	slackFieldMax = 3000
-	slackShortMax = 300
+	slackTitleMax   = 150
+	slackSectionMax = 3000
+	slackFieldMax   = 2000
+	slackShortMax   = 300
 )
 
 // slack posts alerts to a Slack incoming webhook (https://api.slack.com/messaging/webhooks).
@@ -36,7 +38,7 @@ func (s *slack) Send(ctx context.Context, n Notification) Outcome {
 	}
 	// What it returns is left alone on purpose: its error holds the secret URL and not the body that says why. The exchange
 	// knows better; it is untouched when the library could not even make the request.
-	_ = slackapi.PostWebhookCustomHTTPContext(ctx, config.WebhookURL, &http.Client{Transport: exchange}, slackMessage(n))
+	_ = slackapi.PostWebhookCustomHTTPContext(ctx, config.WebhookURL, &http.Client{Transport: exchange}, s.message(n))
 	return exchange.outcome
 }
 
@@ -92,45 +94,68 @@ func judgeSlack(a answer) Outcome {
 	return byStatus(a)
 }
 
-func slackMessage(n Notification) *slackapi.WebhookMessage {
+func (s *slack) message(n Notification) *slackapi.WebhookMessage {
 	if n.Digest != nil {
-		return slackDigest(n.Digest)
+		return slackDigest(n)
 	}
-	return slackAlert(n)
+	return s.alertMessage(n)
 }
 
-// slackAlert shows an alert as the old registry did: a coloured attachment with one field for each fact.
-func slackAlert(n Notification) *slackapi.WebhookMessage {
-	a, color, at, what := n.Alert, slackColor(n.Alert.Severity), n.Alert.CreatedAt, n.Alert.Severity.String()
+// alertMessage shows an alert as blocks inside an attachment, which alone has a colour.
+func (s *slack) alertMessage(n Notification) *slackapi.WebhookMessage {
+	a, what := n.Alert, n.Alert.Severity.String()
 	if n.resolved() {
-		color, what = "good", "RESOLVED ("+what+")"
-		if a.ResolvedAt != nil {
-			at = *a.ResolvedAt
-		}
+		what = "RESOLVED (" + what + ")"
 	}
-	title := headline(n)
+	var facts []*slackapi.TextBlockObject
+	for _, f := range chatFacts(n) {
+		facts = append(facts, slackMarkup("*"+f.name+"*"), slackPlain(f.value, slackFieldMax))
+	}
+	footer := slackTime(toldAt(n)) + "  •  " + chatFooter(a)
+	if link := s.link(a); link != "" {
+		footer += "  •  <" + slackLink(link) + "|Open>"
+	}
+	return slackMessage(n,
+		what+": "+firstWords(a.Message, 120), headline(n), headline(n)+": "+firstWords(a.Message, 120),
+		slackapi.NewSectionBlock(slackPlain(a.Message, slackSectionMax), nil, nil),
+		slackapi.NewSectionBlock(nil, facts, nil),
+		slackapi.NewContextBlock("", slackMarkup(footer)),
+	)
+}
+
+// slackMessage puts blocks below a title. text is seen in the phone's notification, where no attachment is, and fallback where
+// blocks cannot be shown.
+func slackMessage(n Notification, text, title, fallback string, blocks ...slackapi.Block) *slackapi.WebhookMessage {
+	header := slackapi.NewHeaderBlock(slackPlain(title, slackTitleMax))
 	return &slackapi.WebhookMessage{
-		// Seen in the phone's notification, where no attachment is.
-		Text: slackText(what+": "+firstWords(a.Message, 120), slackShortMax),
+		Text: slackText(text, slackShortMax),
 		Attachments: []slackapi.Attachment{{
-			Color:    color,
-			Title:    slackText(title, slackTitleMax),
-			Fallback: slackText(title+": "+firstWords(a.Message, 120), slackShortMax),
-			Fields: []slackapi.AttachmentField{
-				slackField("Severity", a.Severity.String(), slackShortMax, true),
-				slackField("Rustbucket", rustbucketText(a.Rustbucket), 2*models.MaxName+10, true),
-				slackField("Message", a.Message, slackFieldMax, false),
-				slackField("Time", timeText(a.CreatedAt), slackShortMax, true),
-				slackField("Status", statusText(n), slackShortMax, true),
-			},
-			Footer: "Rustbucket Alerts",
-			Ts:     json.Number(strconv.FormatInt(at.Unix(), 10)),
+			Color:    slackColor(chatSeverity(n)),
+			Fallback: slackText(fallback, slackShortMax),
+			Blocks:   slackapi.Blocks{BlockSet: append([]slackapi.Block{header}, blocks...)},
 		}},
 	}
 }
 
-func slackField(title, value string, limit int, short bool) slackapi.AttachmentField {
-	return slackapi.AttachmentField{Title: title, Value: slackText(value, limit), Short: short}
+// slackPlain is a text that Slack shows as it is: no emphasis, no emoji by name.
+func slackPlain(s string, limit int) *slackapi.TextBlockObject {
+	return slackapi.NewTextBlockObject(slackapi.PlainTextType, slackText(s, limit), false, false)
+}
+
+// slackMarkup is a text of our own, in Slack's mrkdwn.
+func slackMarkup(s string) *slackapi.TextBlockObject {
+	return slackapi.NewTextBlockObject(slackapi.MarkdownType, s, false, false)
+}
+
+// slackTime is a time that everybody sees in their own time zone
+// (https://docs.slack.dev/messaging/formatting-message-text#date-formatting).
+func slackTime(t time.Time) string {
+	return fmt.Sprintf("<!date^%d^{date_short_pretty}, {time_secs}|%s>", t.Unix(), timeText(t))
+}
+
+// slackLink is a URL that stands in <…|…>.
+func slackLink(url string) string {
+	return slackEscapes.Replace(strings.ReplaceAll(url, "|", "%7C"))
 }
 
 func slackColor(s models.Severity) string {

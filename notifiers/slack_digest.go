@@ -1,15 +1,10 @@
 package notifiers
 
 import (
-	"encoding/json"
-	"fmt"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	slackapi "github.com/slack-go/slack"
-
-	"github.com/rustbucket/alerts/models"
 )
 
 // slackLineMax is the length of one alert in a digest, after escaping: what is full of characters that need it must not
@@ -17,49 +12,41 @@ import (
 const slackLineMax = 300
 
 // slackDigest shows several alerts in one attachment.
-func slackDigest(d *models.Digest) *slackapi.WebhookMessage {
-	t := describeDigest(d)
-	_, newest := digestSpan(d)
-	color := "good"
-	if worst, open := digestWorst(d); open {
-		color = slackColor(worst)
+func slackDigest(n Notification) *slackapi.WebhookMessage {
+	t := describeDigest(n.Digest)
+	_, newest := digestSpan(n.Digest)
+	blocks := []slackapi.Block{
+		slackapi.NewSectionBlock(nil, []*slackapi.TextBlockObject{
+			slackMarkup("*By severity*"), slackPlain(t.severities, slackFieldMax),
+			slackMarkup("*By type*"), slackPlain(t.types, slackFieldMax),
+			slackMarkup("*Time*"), slackPlain(t.span, slackFieldMax),
+		}, nil),
+		slackapi.NewSectionBlock(slackMarkup("*Alerts, the worst first*"), nil, nil),
 	}
-	list, listed := slackList(t.lines)
-	rest := "All in full: paste this into the playground"
-	if left := len(d.Items) - listed; left > 0 {
-		rest = fmt.Sprintf("%d more, and all in full: paste this into the playground", left)
+	for _, part := range slackList(t.lines) {
+		// Escaped already, line by line.
+		text := slackapi.NewTextBlockObject(slackapi.PlainTextType, part, false, false)
+		blocks = append(blocks, slackapi.NewSectionBlock(text, nil, nil))
 	}
-	summary := digestCount(d) + ": " + t.severities
-	return &slackapi.WebhookMessage{
-		Text: slackText(summary, slackShortMax),
-		Attachments: []slackapi.Attachment{{
-			Color:    color,
-			Title:    slackText(t.title, slackTitleMax),
-			Fallback: slackText(t.title+": "+t.severities, slackShortMax),
-			Fields: []slackapi.AttachmentField{
-				slackField("By severity", t.severities, slackShortMax, true),
-				slackField("By type", t.types, slackFieldMax, true),
-				slackField("Time", t.span, slackShortMax, false),
-				{Title: "Alerts, the worst first", Value: list}, // escaped already, line by line
-				slackField(rest, t.query, slackFieldMax, false),
-			},
-			Footer: "Rustbucket Alerts",
-			Ts:     json.Number(strconv.FormatInt(newest.Unix(), 10)),
-		}},
-	}
+	rest := chatRest(len(n.Digest.Items) - len(t.lines))
+	blocks = append(blocks,
+		slackapi.NewSectionBlock(slackMarkup("*"+rest+"*\n```"+slackEscapes.Replace(t.query)+"```"), nil, nil),
+		slackapi.NewContextBlock("", slackMarkup(slackTime(newest)+"  •  Rustbucket Alerts")))
+	return slackMessage(n, digestCount(n.Digest)+": "+t.severities, t.title, t.title+": "+t.severities, blocks...)
 }
 
-// slackList puts as many lines into one field as it takes.
-func slackList(lines []digestLine) (list string, listed int) {
+// slackList puts the lines into as few sections as take them.
+func slackList(lines []digestLine) (sections []string) {
 	var b strings.Builder
 	used := 0
 	for _, line := range lines {
-		text := slackText("• "+line.text, slackLineMax)
-		if used += utf8.RuneCountInString(text) + 1; used > slackFieldMax {
-			break
+		text := slackText(chatMark(line)+line.text, slackLineMax)
+		if used += utf8.RuneCountInString(text) + 1; used > slackSectionMax && b.Len() > 0 {
+			sections = append(sections, strings.TrimSuffix(b.String(), "\n"))
+			b.Reset()
+			used = utf8.RuneCountInString(text) + 1
 		}
 		b.WriteString(text + "\n")
-		listed++
 	}
-	return strings.TrimSuffix(b.String(), "\n"), listed
+	return append(sections, strings.TrimSuffix(b.String(), "\n"))
 }

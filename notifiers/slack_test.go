@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	slackapi "github.com/slack-go/slack"
 
 	"github.com/rustbucket/alerts/models"
 )
@@ -26,32 +29,80 @@ var slackKit = kit{
 	},
 }
 
-type slackBody struct {
-	Text        string
-	Attachments []struct {
-		Color, Title, Fallback, Footer string
-		Ts                             int64
-		Fields                         []struct {
-			Title, Value string
-			Short        bool
-		}
-	}
-}
-
-func sendSlack(t *testing.T, n Notification) (slackBody, received) {
+// sendSlack gives the message as the vendor's own library reads it. What it does not know is an error.
+func sendSlack(t *testing.T, n Notification) (slackapi.WebhookMessage, received) {
 	t.Helper()
 	base, requests := receiver(t, "ok")
 	n.Key, n.Config = "k", &models.SlackConfig{WebhookURL: base + "/services/T000/B000/XXXX"}
-	o := testSet(t)[models.Slack].Send(t.Context(), n)
+	o := NewSet(Settings{Version: "1.2.3", Egress: loopbackOnly(), PublicURL: "https://alerts.example.com"})[models.Slack].Send(t.Context(), n)
 	if o != (Outcome{Result: Delivered, StatusCode: 200, Response: "ok"}) {
 		t.Fatalf("outcome %+v", o)
 	}
 	r := <-requests
-	var body slackBody
-	if err := json.Unmarshal([]byte(r.body), &body); err != nil {
+	var body slackapi.WebhookMessage
+	decoder := json.NewDecoder(strings.NewReader(r.body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&body); err != nil {
 		t.Fatalf("%v in %s", err, r.body)
 	}
+	if len(body.Attachments) != 1 || body.Blocks != nil {
+		t.Fatalf("no attachment alone: %s", r.body)
+	}
+	checkSlackLimits(t, body)
 	return body, r
+}
+
+// slackTexts are all texts of a message, in order, with the limit of each.
+func slackTexts(t *testing.T, body slackapi.WebhookMessage) (texts []string, limits []int) {
+	t.Helper()
+	add := func(o *slackapi.TextBlockObject, limit int) {
+		texts, limits = append(texts, o.Text), append(limits, limit)
+	}
+	for _, b := range body.Attachments[0].Blocks.BlockSet {
+		switch b := b.(type) {
+		case *slackapi.HeaderBlock:
+			if b.Text.Type != slackapi.PlainTextType {
+				t.Errorf("the header is %s", b.Text.Type)
+			}
+			add(b.Text, 150)
+		case *slackapi.SectionBlock:
+			if b.Text != nil {
+				add(b.Text, 3000)
+			}
+			if len(b.Fields) > 10 {
+				t.Errorf("%d fields", len(b.Fields))
+			}
+			for _, f := range b.Fields {
+				add(f, 2000)
+			}
+		case *slackapi.ContextBlock:
+			for _, e := range b.ContextElements.Elements {
+				add(e.(*slackapi.TextBlockObject), 3000)
+			}
+		default:
+			t.Errorf("a block of type %s", b.BlockType())
+		}
+	}
+	return texts, limits
+}
+
+func checkSlackLimits(t *testing.T, body slackapi.WebhookMessage) {
+	t.Helper()
+	texts, limits := slackTexts(t, body)
+	texts, limits = append(texts, body.Text, body.Attachments[0].Fallback), append(limits, slackShortMax, slackShortMax)
+	for i, text := range texts {
+		if n := utf8.RuneCountInString(text); n > limits[i] || n == 0 || !utf8.ValidString(text) || strings.ContainsRune(text, utf8.RuneError) {
+			t.Errorf("%d characters, limit %d: %.60q", n, limits[i], text)
+		}
+		for _, tail := range strings.SplitAfter(text, "&")[1:] {
+			if !strings.HasPrefix(tail, "amp;") && !strings.HasPrefix(tail, "lt;") && !strings.HasPrefix(tail, "gt;") {
+				t.Errorf("an escape was cut: …%.20q", tail)
+			}
+		}
+	}
+	if n := len(body.Attachments[0].Blocks.BlockSet); n > 50 {
+		t.Errorf("%d blocks", n)
+	}
 }
 
 func TestSlack_Message(t *testing.T) {
@@ -60,19 +111,18 @@ func TestSlack_Message(t *testing.T) {
 		t.Errorf("headers %v", r.header)
 	}
 	a := body.Attachments[0]
-	if a.Title != "Rustbucket Alert: ERROR" || a.Color != "danger" || a.Footer == "" || a.Ts != 1765535400 ||
-		a.Fallback != "Rustbucket Alert: ERROR: Rustbucket node1 is not responding" ||
+	if a.Color != "danger" || a.Fallback != "Rustbucket Alert: ERROR: Rustbucket node1 is not responding" ||
 		body.Text != "HIGH: Rustbucket node1 is not responding" {
 		t.Errorf("message %+v", body)
 	}
-	var fields []string
-	for _, f := range a.Fields {
-		fields = append(fields, f.Title+"="+f.Value)
+	texts, _ := slackTexts(t, body)
+	want := []string{
+		"Rustbucket Alert: ERROR", "Rustbucket node1 is not responding",
+		"*Severity*", "HIGH", "*Type*", "error", "*Rustbucket*", "Production Node 1 (BKT123456)", "*Status*", "open",
+		"<!date^1765535400^{date_short_pretty}, {time_secs}|2025-12-12 10:30:00 UTC>  •  Rustbucket Alerts, alert 123  •  <https://alerts.example.com/alerts/123|Open>",
 	}
-	want := "Severity=HIGH|Rustbucket=Production Node 1 (BKT123456)|Message=Rustbucket node1 is not responding|" +
-		"Time=2025-12-12 10:30:00 UTC|Status=open"
-	if got := strings.Join(fields, "|"); got != want {
-		t.Errorf("fields %s\nwant %s", got, want)
+	if !slices.Equal(texts, want) {
+		t.Errorf("texts %q\nwant %q", texts, want)
 	}
 }
 
@@ -83,12 +133,12 @@ func TestSlack_SeverityColors(t *testing.T) {
 		alert.Severity, alert.Rustbucket = severity, nil
 		now := time.Now()
 		alert.ResolvedAt = &now
-		body, _ := sendSlack(t, Notification{Alert: alert})
+		body, r := sendSlack(t, Notification{Alert: alert})
 		if got := body.Attachments[0].Color; got != want {
 			t.Errorf("%v: %s, want %s", severity, got, want)
 		}
-		if got := body.Attachments[0].Fields[4].Value; !strings.HasPrefix(got, "resolved") {
-			t.Errorf("status %q", got)
+		if !strings.Contains(r.body, `"text":"resolved at `) || !strings.Contains(r.body, `"text":"none"`) {
+			t.Errorf("body %s", r.body)
 		}
 	}
 }
@@ -96,32 +146,21 @@ func TestSlack_SeverityColors(t *testing.T) {
 func TestSlack_EscapesAndCuts(t *testing.T) {
 	alert := testAlert()
 	alert.Type = strings.Repeat("ü&", 127)
-	alert.Message = "<!channel> & <https://example.com|x> " + strings.Repeat("😀<", 4000)
+	alert.Message = "<!channel> & <https://example.com|x> *bold* " + strings.Repeat("😀<", 4000)
 	alert.Rustbucket.Name = strings.Repeat("<", 255)
 	body, r := sendSlack(t, Notification{Alert: alert})
 	if len([]rune(r.body)) > 40_000 {
 		t.Errorf("%d characters in all", len([]rune(r.body)))
 	}
-	a := body.Attachments[0]
-	limits := map[string]int{body.Text: slackShortMax, a.Title: slackTitleMax, a.Fallback: slackShortMax}
-	for _, f := range a.Fields {
-		limits[f.Value] = slackFieldMax
+	message := body.Attachments[0].Blocks.BlockSet[1].(*slackapi.SectionBlock).Text
+	if message.Type != slackapi.PlainTextType || !strings.HasPrefix(message.Text, "&lt;!channel&gt; &amp; &lt;https") ||
+		!strings.HasSuffix(message.Text, "…") || !strings.Contains(message.Text, "*bold*") {
+		t.Errorf("message %+v", message)
 	}
-	for text, limit := range limits {
-		if n := utf8.RuneCountInString(text); n > limit {
-			t.Errorf("%d characters, limit %d: %.60s", n, limit, text)
-		}
-		if strings.ContainsAny(text, "<>") || !utf8.ValidString(text) {
+	for _, text := range []string{body.Text, body.Attachments[0].Fallback, message.Text} {
+		if strings.ContainsAny(text, "<>") {
 			t.Errorf("not escaped: %.60s", text)
 		}
-		for _, tail := range strings.SplitAfter(text, "&")[1:] {
-			if !strings.HasPrefix(tail, "amp;") && !strings.HasPrefix(tail, "lt;") && !strings.HasPrefix(tail, "gt;") {
-				t.Errorf("an escape was cut: …%q", tail)
-			}
-		}
-	}
-	if !strings.HasPrefix(a.Fields[2].Value, "&lt;!channel&gt; &amp; &lt;https") || !strings.HasSuffix(a.Fields[2].Value, "…") {
-		t.Errorf("message %.60s", a.Fields[2].Value)
 	}
 }
 
