@@ -23,6 +23,7 @@ func NewSet(s Settings) Set {
 		models.Email:   NewEmail(s.Mail),
 		models.Slack:   &slack{poster: p},
 		models.Webhook: &webhook{poster: p},
+		models.Teams:   &teams{poster: p},
 	}
 }
 
