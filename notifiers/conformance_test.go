@@ -33,7 +33,7 @@ type kit struct {
 }
 
 // kits has every HTTP notifier's, from the file of its tests.
-var kits = []kit{webhookKit, slackKit, teamsKit}
+var kits = []kit{webhookKit, slackKit, teamsKit, discordKit}
 
 func forEachKit(t *testing.T, f func(t *testing.T, k kit)) {
 	for _, k := range kits {

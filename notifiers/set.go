@@ -24,6 +24,7 @@ func NewSet(s Settings) Set {
 		models.Slack:   &slack{poster: p},
 		models.Webhook: &webhook{poster: p},
 		models.Teams:   &teams{poster: p},
+		models.Discord: &discord{poster: p},
 	}
 }
 
