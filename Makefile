@@ -1,5 +1,5 @@
 # `make` lists what there is. ARGS go to the command behind the target: make test ARGS='./store -run Claim'.
-.PHONY: help run test generate lint fresh bench playground
+.PHONY: help run test generate lint fresh bench playground pictures
 
 help:
 	@awk -F': *## ' '/^[a-z]+:.*##/ { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,3 +24,6 @@ bench: ## measure the whole way of an alert
 
 playground: ## build the playground that is embedded into the server
 	@cd playground/web && npm ci --no-audit --no-fund && npm run build
+
+pictures: ## make the pictures in docs/images anew: make pictures ARGS=chats
+	@scripts/pictures $(ARGS)
