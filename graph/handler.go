@@ -39,6 +39,7 @@ const (
 	sseWriteTimeout    = 10 * time.Second // a reader that takes nothing for this long is cut off
 	unauthenticated    = models.ErrorCode("UNAUTHENTICATED")
 	subscriptionByPost = "a subscription needs a stream: send it over WebSocket, or with the header Accept: text/event-stream"
+	notARequest        = `the body is not a request: send JSON such as {"query": "{ viewer { name } }", "variables": {}}`
 	methodNotAllowed   = "GET is for queries: send a mutation by POST, a subscription over WebSocket or SSE"
 )
 
@@ -62,8 +63,7 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 		PayloadReadLimit:      &limit,
 	})
 	srv.AddTransport(transport.SSE{KeepAlivePingInterval: pingInterval})
-	srv.AddTransport(get{})
-	srv.AddTransport(transport.POST{})
+	srv.AddTransport(oneAnswer{})
 	if tracing.On() {
 		srv.AroundOperations(traced)
 	}
@@ -188,7 +188,7 @@ func checked(w http.ResponseWriter, r *http.Request) *http.Request {
 		refuse(w, http.StatusBadRequest, refusal(models.BadUserInput, "the body is not valid UTF-8"))
 		return nil
 	case !isRequest(body):
-		refuse(w, http.StatusBadRequest, refusal(models.BadUserInput, `the body is not a request: send JSON such as {"query": "{ viewer { name } }", "variables": {}}`))
+		refuse(w, http.StatusBadRequest, refusal(models.BadUserInput, notARequest))
 		return nil
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
@@ -212,9 +212,7 @@ func refusal(code models.ErrorCode, message string) *gqlerror.Error {
 }
 
 func refuse(w http.ResponseWriter, status int, err *gqlerror.Error) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(&graphql.Response{Errors: gqlerror.List{err}})
+	answer(w, jsonMedia, status, errorsOnly{gqlerror.List{err}})
 }
 
 // originAllowed reports whether a browser's page may open a socket: our own pages and those of the allowed origins may.
@@ -226,35 +224,6 @@ func originAllowed(r *http.Request, allowed []string) bool {
 	}
 	u, err := url.Parse(origin)
 	return err == nil && strings.EqualFold(u.Host, r.Host)
-}
-
-// get is gqlgen's transport, but that it answers 405, as HTTP has it, to what is no query.
-type get struct{ transport.GET }
-
-func (g get) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
-	g.GET.Do(&getWriter{ResponseWriter: w}, r, exec)
-}
-
-type getWriter struct {
-	http.ResponseWriter
-	refused bool
-}
-
-func (w *getWriter) WriteHeader(status int) {
-	if status == http.StatusNotAcceptable {
-		w.refused = true
-		w.Header().Set("Allow", "POST")
-		refuse(w.ResponseWriter, http.StatusMethodNotAllowed, refusal(models.BadUserInput, methodNotAllowed))
-		return
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *getWriter) Write(b []byte) (int, error) {
-	if w.refused {
-		return len(b), nil
-	}
-	return w.ResponseWriter.Write(b)
 }
 
 func wantsStream(r *http.Request) bool {
