@@ -188,7 +188,7 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 	r.intake.run(func(ctx context.Context) { intake.Run(context.WithoutCancel(ctx), ctx.Done()) })
 	r.api = tracing.Handler(graph.NewHandler(
 		&graph.Resolver{Store: s, Directory: directory, Intake: intake, Dispatcher: dispatcher, Feed: events, Log: log},
-		graph.Options{Doorman: doorman, AllowedOrigins: c.AllowedOrigins, Draining: r.streams.ctx},
+		graph.Options{Doorman: doorman, AllowedOrigins: c.AllowedOrigins, Metrics: counted, Draining: r.streams.ctx},
 	))
 	return r, nil
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/rustbucket/alerts/access"
+	"github.com/rustbucket/alerts/metrics"
 	"github.com/rustbucket/alerts/models"
 	"github.com/rustbucket/alerts/tracing"
 )
@@ -46,7 +47,8 @@ const (
 // Options are the parts of the handler that are not resolvers.
 type Options struct {
 	Doorman        *access.Doorman
-	AllowedOrigins []string        // origins of browsers' pages beside our own
+	AllowedOrigins []string // origins of browsers' pages beside our own
+	Metrics        *metrics.Metrics
 	Draining       context.Context // done when the server stops: streams are closed so that their clients come back
 }
 
@@ -71,6 +73,7 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 	srv.SetParserTokenLimit(maxQueryTokens)
 	srv.SetQueryCache(smallQueries{lru.New[*ast.QueryDocument](maxQueries)})
 	srv.Use(extension.Introspection{})
+	srv.Use(limits{o.Metrics})
 	srv.Use(&oneOf{})
 	srv.AroundResponses(r.loadPerResponse)
 	srv.AroundRootFields(r.loadPerRootField)
@@ -99,11 +102,12 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 			return
 		}
 		if viewer == nil {
+			o.Metrics.RequestRefused(metrics.RequestToken)
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			refuse(w, http.StatusUnauthorized, refusal(unauthenticated, "a valid token is needed: send the header Authorization: Bearer TOKEN"))
 			return
 		}
-		if req = checked(w, req); req == nil {
+		if req = checked(w, req, o.Metrics); req == nil {
 			return
 		}
 		if stays != nil {
@@ -155,7 +159,7 @@ func greet(doorman *access.Doorman) transport.WebsocketInitFunc {
 }
 
 // checked makes sure that a request is one that the transports can serve, and answers it itself when not.
-func checked(w http.ResponseWriter, r *http.Request) *http.Request {
+func checked(w http.ResponseWriter, r *http.Request, counted *metrics.Metrics) *http.Request {
 	switch r.Method {
 	case http.MethodGet:
 		return r
@@ -176,6 +180,7 @@ func checked(w http.ResponseWriter, r *http.Request) *http.Request {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
+		counted.RequestRefused(metrics.RequestBody)
 		refuse(w, http.StatusRequestEntityTooLarge, refusal(models.BadUserInput, "the body is larger than 1 MB"))
 		return nil
 	case err != nil:

@@ -82,3 +82,14 @@ func reasonLabel(r string) string {
 	}
 	return other
 }
+
+// The limits that a request to the API can break.
+const (
+	RequestToken  = "token"  // no token, or one that is not valid
+	RequestBody   = "body"   // too large
+	RequestFields = "fields" // too many at the top of the operation
+	RequestDepth  = "depth"
+	RequestCost   = "cost"
+)
+
+var requestReasons = []string{RequestToken, RequestBody, RequestFields, RequestDepth, RequestCost}

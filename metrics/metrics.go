@@ -9,6 +9,7 @@ package metrics
 import (
 	"log/slog"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -46,6 +47,7 @@ type Metrics struct {
 	reclaimed    prometheus.Counter
 	metaAlerts   *prometheus.CounterVec // kind
 	transitions  *prometheus.CounterVec // type, to
+	requests     *prometheus.CounterVec // reason
 	kinds        kinds
 }
 
@@ -67,6 +69,7 @@ func New(version string, log *slog.Logger) *Metrics {
 		digested:     counters("digested_deliveries_total", "Deliveries that were told in such a message.", "type"),
 		reclaimed:    counter("leases_reclaimed_total", "Deliveries taken over from a process that was gone before it had made them."),
 		metaAlerts:   counters("meta_alerts_total", "Alerts that the server raised about itself, by kind.", "kind"),
+		requests:     counters("requests_refused_total", "Requests to the API that were refused before anything was done for them, by the limit that they broke.", "reason"),
 		transitions:  counters("channel_transitions_total", "Changes of a channel's health, by the state it came to.", "type", "to"),
 	}
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
@@ -77,7 +80,7 @@ func New(version string, log *slog.Logger) *Metrics {
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), info, m.sources,
 		m.created, m.deduplicated, m.refused, m.attempts, m.attemptTook, m.ended, m.latency, m.digests, m.digested, m.reclaimed,
-		m.metaAlerts, m.transitions,
+		m.metaAlerts, m.transitions, m.requests,
 	)
 	m.begin()
 	return m
@@ -87,6 +90,9 @@ func New(version string, log *slog.Logger) *Metrics {
 func (m *Metrics) begin() {
 	for _, source := range []models.AlertSource{models.FromAPI, models.FromServer} {
 		m.created.WithLabelValues(strings.ToLower(string(source)))
+	}
+	for _, reason := range requestReasons {
+		m.requests.WithLabelValues(reason)
 	}
 	for _, t := range models.ChannelTypes() {
 		name := typeLabel(t)
@@ -128,6 +134,17 @@ func (m *Metrics) AlertsRefused(n int) {
 	if m != nil && n > 0 {
 		m.refused.Add(float64(n))
 	}
+}
+
+// RequestRefused counts a request to the API that broke a limit. reason is one of the Request constants.
+func (m *Metrics) RequestRefused(reason string) {
+	if m == nil {
+		return
+	}
+	if !slices.Contains(requestReasons, reason) {
+		reason = other
+	}
+	m.requests.WithLabelValues(reason).Inc()
 }
 
 // Attempt counts an attempt to tell a channel. result is one of the Result constants.

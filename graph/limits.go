@@ -1,0 +1,150 @@
+package graph
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/errcode"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/rustbucket/alerts/metrics"
+)
+
+// What one operation may ask for. The largest page with everything about its alerts stays below.
+const (
+	maxDepth     = 16      // fields within each other
+	maxCost      = 250_000 // fields that it may answer with, see costOf
+	maxRoots     = 100     // fields of a mutation or a query itself, aliases included
+	usualInList  = 5       // entries of a list whose length the arguments do not tell
+	callCost     = 50      // of a field of a mutation: a transaction, or a message to a service
+	tooMuchAsked = "; ask for less at a time, with a smaller first or fewer fields"
+)
+
+// limits refuses operations that would take too much time and memory to answer, before anything is done for them.
+type limits struct{ metrics *metrics.Metrics }
+
+var _ interface {
+	graphql.HandlerExtension
+	graphql.OperationContextMutator
+} = limits{}
+
+// ExtensionName names the extension.
+func (limits) ExtensionName() string { return "Limits" }
+
+// Validate has nothing to prepare.
+func (limits) Validate(graphql.ExecutableSchema) error { return nil }
+
+// MutateOperationContext checks an operation; it changes nothing.
+func (l limits) MutateOperationContext(_ context.Context, oc *graphql.OperationContext) *gqlerror.Error {
+	reason, message := tooMuch(oc.Operation, oc.Variables)
+	if reason == "" {
+		return nil
+	}
+	l.metrics.RequestRefused(reason)
+	err := gqlerror.Errorf("%s", message)
+	errcode.Set(err, errcode.ValidationFailed)
+	return err
+}
+
+// tooMuch says which limit an operation breaks, in a word and in words; empty = none.
+func tooMuch(op *ast.OperationDefinition, variables map[string]any) (reason, message string) {
+	w := weigher{variables: variables, fragments: make(map[*ast.FragmentDefinition]weight)}
+	all := w.set(op.SelectionSet)
+	if op.Operation == ast.Mutation {
+		all.cost += callCost * all.roots
+	}
+	switch {
+	case all.roots > maxRoots:
+		return metrics.RequestFields, fmt.Sprintf("the operation has %d fields at its top, aliases included; at most %d are allowed", all.roots, maxRoots)
+	case all.depth > maxDepth:
+		return metrics.RequestDepth, fmt.Sprintf("the operation's fields stand %d deep within each other; at most %d are allowed", all.depth, maxDepth)
+	case all.cost > maxCost:
+		return metrics.RequestCost, fmt.Sprintf("the operation may answer with some %d fields; at most %d are allowed%s", all.cost, maxCost, tooMuchAsked)
+	}
+	return "", ""
+}
+
+// weight is what a selection set asks for.
+type weight struct{ cost, depth, roots int }
+
+// weigher weighs an operation. What a fragment weighs is found out once: fragments in fragments would take exponential time.
+type weigher struct {
+	variables map[string]any
+	fragments map[*ast.FragmentDefinition]weight
+}
+
+func (w *weigher) set(set ast.SelectionSet) (sum weight) {
+	for _, selection := range set {
+		var one weight
+		switch s := selection.(type) {
+		case *ast.Field:
+			one = w.field(s)
+		case *ast.InlineFragment:
+			one = w.set(s.SelectionSet)
+		case *ast.FragmentSpread:
+			one = w.fragment(s.Definition)
+		}
+		sum.cost = min(sum.cost+one.cost, 1<<40) // further on it makes no difference, and must not turn over
+		sum.roots = min(sum.roots+one.roots, 1<<40)
+		sum.depth = max(sum.depth, one.depth)
+	}
+	return sum
+}
+
+func (w *weigher) fragment(def *ast.FragmentDefinition) weight {
+	if known, ok := w.fragments[def]; ok {
+		return known
+	}
+	weighed := w.set(def.SelectionSet)
+	w.fragments[def] = weighed
+	return weighed
+}
+
+// field weighs a field with all that is below it, as often as its list may have entries.
+func (w *weigher) field(f *ast.Field) weight {
+	below := w.set(f.SelectionSet)
+	times := 1
+	if f.Definition != nil {
+		times = w.times(f)
+	}
+	one := weight{cost: 1 + times*below.cost, depth: below.depth + 1, roots: 1}
+	if f.Name == "__schema" || f.Name == "__type" {
+		one.depth = 1 // tools ask deep questions about types, whose answers are short
+	}
+	return one
+}
+
+// times is how many entries a field may answer with.
+func (w *weigher) times(f *ast.Field) int {
+	for _, name := range []string{"first", "ids", "inputs"} {
+		def := f.Definition.Arguments.ForName(name)
+		if def == nil {
+			continue
+		}
+		value, given := any(nil), false
+		if arg := f.Arguments.ForName(name); arg != nil {
+			v, err := arg.Value.Value(w.variables)
+			value, given = v, err == nil
+		}
+		if !given && def.DefaultValue != nil {
+			value, _ = def.DefaultValue.Value(nil)
+		}
+		switch v := value.(type) {
+		case []any:
+			return len(v)
+		case int64:
+			return int(min(max(v, 0), maxPage))
+		case json.Number:
+			n, _ := strconv.Atoi(v.String())
+			return min(max(n, 0), maxPage)
+		}
+	}
+	if f.Definition.Type.Elem != nil && f.Name != "nodes" && f.Name != "edges" { // their connection was counted
+		return usualInList
+	}
+	return 1
+}

@@ -1,0 +1,76 @@
+package graph
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vektah/gqlparser/v2"
+
+	"github.com/rustbucket/alerts/metrics"
+)
+
+func TestLimits(t *testing.T) {
+	schema := NewExecutableSchema(Config{}).Schema()
+	repeat := func(n int, format string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, format, i)
+		}
+		return b.String()
+	}
+	everything := `nodes { id type severity message details createdAt resolvedAt rustbucket { id name }
+		deliveries { id status attempts error channel { id name } attemptLog { number startedAt durationMs statusCode error response } }
+		routing { willNotify reason channel { id name } } }`
+	bomb := "{ alerts { nodes { ...f0 } } } " + repeat(40, "fragment f%[1]d on Alert { id ...g%[1]d } ")
+	for i := range 40 {
+		bomb += fmt.Sprintf("fragment g%d on Alert { id ", i)
+		if i < 39 {
+			bomb += fmt.Sprintf("deliveries { alert { ...f%d } channel { id } } ...f%d", i+1, i+1)
+		}
+		bomb += "} "
+	}
+	for _, c := range []struct {
+		name, query, variables, want string
+	}{
+		{name: "the largest page with everything", query: "{ alerts(first: 500) { totalCount " + everything + " } }"},
+		{name: "five of them", query: "{" + repeat(5, "a%d: alerts(first: 500) { "+everything+" }") + "}", want: metrics.RequestCost},
+		{name: "five small ones", query: "{" + repeat(5, "a%d: alerts(first: 50) { "+everything+" }") + "}"},
+		{name: "the same by a variable", query: "query ($n: Int) {" + repeat(5, "a%d: alerts(first: $n) { "+everything+" }") + "}", variables: `{"n": 500}`, want: metrics.RequestCost},
+		{name: "a small variable", query: "query ($n: Int) {" + repeat(5, "a%d: alerts(first: $n) { "+everything+" }") + "}", variables: `{"n": 5}`},
+		{name: "a variable's default", query: "query ($n: Int = 500) {" + repeat(5, "a%d: alerts(first: $n) { "+everything+" }") + "}", want: metrics.RequestCost},
+		{name: "100 aliases", query: "{" + repeat(100, "a%d: viewer { name }") + "}"},
+		{name: "101 aliases", query: "{" + repeat(101, "a%d: viewer { name }") + "}", want: metrics.RequestFields},
+		{name: "aliases in fragments", query: "{ ...f ...f } fragment f on Query {" + repeat(60, "a%d: viewer { name }") + "}", want: metrics.RequestFields},
+		{name: "1000 alerts in a call", query: "mutation ($a: [CreateAlertInput!]!) { createAlerts(inputs: $a) { id type message } }",
+			variables: `{"a": [` + strings.TrimSuffix(strings.Repeat(`{"type": "t", "message": "m"},`, 1000), ",") + `]}`},
+		{name: "in a circle", query: "{ alert(id: 1) " + strings.Repeat("{ deliveries { alert ", 8) + "{ id }" + strings.Repeat("} }", 8) + " }", want: metrics.RequestDepth},
+		{name: "fragments in fragments", query: bomb, want: metrics.RequestDepth},
+		{name: "what tools ask about the schema", query: `{ __schema { types { fields { args { type { ofType { ofType { ofType { ofType { ofType { ofType { ofType { name } } } } } } } } } } } } }`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			doc, errs := gqlparser.LoadQuery(schema, c.query)
+			if errs != nil {
+				t.Fatal(errs)
+			}
+			variables := map[string]any{}
+			if c.variables != "" {
+				dec := json.NewDecoder(strings.NewReader(c.variables))
+				dec.UseNumber()
+				if err := dec.Decode(&variables); err != nil {
+					t.Fatal(err)
+				}
+			}
+			start := time.Now()
+			got, message := tooMuch(doc.Operations[0], variables)
+			if got != c.want || (message == "") != (got == "") {
+				t.Errorf("%q (%s), want %q", got, message, c.want)
+			}
+			if took := time.Since(start); took > time.Second {
+				t.Errorf("took %v", took)
+			}
+		})
+	}
+}
