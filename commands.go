@@ -31,6 +31,7 @@ type commands struct {
 		List   struct{}    `cmd:"" help:"List the tokens, without their secrets."`
 		Revoke revokeToken `cmd:"" help:"End a token."`
 	} `cmd:"" help:"Make, list and end tokens."`
+	Reseal       struct{}         `cmd:"" help:"Seal the channels' secrets anew, under SECRET_KEY alone; SECRET_KEY_PREVIOUS can then go."`
 	ImportDjango importDjango     `cmd:"" help:"Take channels and alerts over from the Django registry; exit status 1 when something could not be taken over."`
 	Version      kong.VersionFlag `help:"Print the version and end."`
 }
@@ -83,6 +84,8 @@ func run(args []string) error {
 		return withStore(ctx, c, func(s *store.Store) error { return listTokens(ctx, s, os.Stdout) })
 	case "token revoke <name>":
 		return withStore(ctx, c, func(s *store.Store) error { return s.RevokeToken(ctx, words.Token.Revoke.Name) })
+	case "reseal":
+		return withStore(ctx, c, func(s *store.Store) error { return reseal(ctx, s, os.Stdout) })
 	}
 	return fmt.Errorf("unknown command %q", parsed.Command())
 }
@@ -114,6 +117,15 @@ func migrate(ctx context.Context, c config, out io.Writer) error {
 		fmt.Fprintln(out, "applied", name)
 	}
 	fmt.Fprintln(out, "the database is up to date")
+	return nil
+}
+
+func reseal(ctx context.Context, s *store.Store, out io.Writer) error {
+	n, err := s.Reseal(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%d channels were sealed anew; all are under SECRET_KEY now\n", n)
 	return nil
 }
 

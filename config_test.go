@@ -73,9 +73,10 @@ func TestLoadConfig_Takes(t *testing.T) {
 			{"postgres://u:hunter2@one:5432,two:5433/alerts", "postgres://u:***@one:5432,two:5433/alerts"},
 			{"postgres:///alerts?host=/run/postgresql", "postgres:///alerts?***"},
 		},
-		"DATA_DIR":    {{"/var/lib/alerts", "/var/lib/alerts"}, {"", "./data"}},
-		"ADMIN_TOKEN": {{goodToken, "(set)"}, {"short", "(set)"}, {"!~" + strings.Repeat("x", 200), "(set)"}, {"", ""}},
-		"SECRET_KEY":  {{goodKey, "(set)"}, {strings.TrimRight(goodKey, "="), "(set)"}, {"", ""}},
+		"DATA_DIR":            {{"/var/lib/alerts", "/var/lib/alerts"}, {"", "./data"}},
+		"ADMIN_TOKEN":         {{goodToken, "(set)"}, {"short", "(set)"}, {"!~" + strings.Repeat("x", 200), "(set)"}, {"", ""}},
+		"SECRET_KEY":          {{goodKey, "(set)"}, {strings.TrimRight(goodKey, "="), "(set)"}, {"", ""}},
+		"SECRET_KEY_PREVIOUS": {{goodKey, "(set)"}, {goodKey + ", " + goodKey, "(set)"}, {"", ""}},
 		"EGRESS_ALLOW": {
 			{"127.0.0.0/8,10.0.0.0/8", "127.0.0.0/8,10.0.0.0/8"}, {"192.168.1.7", "192.168.1.7/32"}, {"fd00::1", "fd00::1/128"}, {" 10.0.0.0/8 , ", "10.0.0.0/8"},
 			{"::ffff:10.0.0.1", "10.0.0.1/32"}, {"::ffff:10.0.0.0/104", "10.0.0.0/8"}, {"fd00::/8", "fd00::/8"}, {"0.0.0.0/0,::/0", "0.0.0.0/0,::/0"},
@@ -155,6 +156,7 @@ func TestLoadConfig_Refuses(t *testing.T) {
 		"SECRET_KEY": {
 			"django-insecure-hunter2-hunter2-hunter2-hunter2": "Django's SECRET_KEY", "aHVudGVyMg==": "base64 of 7 bytes", " ": "accepted: 32 bytes in base64: openssl rand -base64 32",
 		},
+		"SECRET_KEY_PREVIOUS": {goodKey + ",hunter2": "key 2", "hunter2": "key 1", goodKey + ",": "key 2"},
 		"EGRESS_ALLOW": {
 			"10.0.0.0/8,private": `"private" is neither`, "10.0.0.0/33": "neither", "10.1.2.3/8": "write 10.0.0.0/8 for all of them, or 10.1.2.3 for the one",
 			"localhost": "neither", "fe80::1%eth0": "neither", "*": "neither", "10.0.0.0-10.0.0.9": "neither", "::ffff:0:0/95": "mixes", "http://10.0.0.1": "neither", "010.0.0.1": "neither",

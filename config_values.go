@@ -184,6 +184,26 @@ func (k secretKey) String() string               { return set(k != nil) }
 func (k secretKey) GoString() string             { return k.String() }
 func (k secretKey) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
+// secretKeys are keys, separated by commas.
+type secretKeys [][]byte
+
+func (k *secretKeys) UnmarshalText(text []byte) error {
+	var keys [][]byte
+	for i, part := range strings.Split(string(text), ",") {
+		var key secretKey
+		if err := key.UnmarshalText([]byte(part)); err != nil {
+			return fmt.Errorf("key %d: %w", i+1, err)
+		}
+		keys = append(keys, key)
+	}
+	*k = keys
+	return nil
+}
+
+func (k secretKeys) String() string               { return set(k != nil) }
+func (k secretKeys) GoString() string             { return k.String() }
+func (k secretKeys) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
 type password string
 
 func (p *password) UnmarshalText(text []byte) error {

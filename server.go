@@ -217,7 +217,7 @@ func openStore(ctx context.Context, c config, log *slog.Logger, alone bool) (*st
 			return nil, err
 		}
 	}
-	keyring, err := seal.New(key)
+	keyring, err := seal.New(key, c.SecretKeyPrevious...)
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ const (
 // The errors of Open, to be told apart with errors.Is.
 var (
 	// ErrUnknownKey means that none of the keys at hand sealed this.
-	ErrUnknownKey = errors.New("SECRET_KEY is not the key that this was sealed with: start with the former key, or enter the channel's secrets again")
+	ErrUnknownKey = errors.New("SECRET_KEY is not the key that this was sealed with: name that one in SECRET_KEY_PREVIOUS, or enter the channel's secrets again")
 	// ErrTampered means that the sealed text was changed or cut, or belongs to other associated data.
 	ErrTampered = errors.New("a sealed secret was changed, or belongs elsewhere: enter the channel's secrets again")
 )

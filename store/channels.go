@@ -256,6 +256,38 @@ func (s *Store) saveChannel(ctx context.Context, tx bun.Tx, c *models.Channel) e
 	return s.notifyChannels(ctx, tx)
 }
 
+// Reseal seals every channel's config anew that is not under the current key, deleted channels' too, and gives how many there were.
+func (s *Store) Reseal(ctx context.Context) (int, error) {
+	resealed := 0
+	err := s.inTx(ctx, "seal the channels' secrets anew", func(tx bun.Tx) error {
+		resealed = 0
+		var rows []*channelRow
+		q := tx.NewSelect().Model(&rows).OrderExpr("id")
+		if s.isPostgres() {
+			q = q.For("UPDATE")
+		}
+		if err := q.Scan(ctx); err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if s.keyring.Current(r.Config) {
+				continue
+			}
+			plain, err := s.keyring.Open(r.Config, channelAD(r.ID))
+			if err != nil {
+				return fmt.Errorf("channel %d (%q): %w", r.ID, r.Name, err)
+			}
+			r.Config = s.keyring.Seal(plain, channelAD(r.ID))
+			if _, err := tx.NewUpdate().Model(r).Column("config").WherePK().Exec(ctx); err != nil {
+				return err
+			}
+			resealed++
+		}
+		return nil
+	})
+	return resealed, err
+}
+
 // notifyChannels tells the other processes, when the transaction commits, that the channels have changed.
 func (s *Store) notifyChannels(ctx context.Context, tx bun.Tx) error {
 	if !s.isPostgres() {
