@@ -182,22 +182,20 @@ func listChannels(channels []*models.Channel, out io.Writer) error {
 }
 
 func (t createToken) run(ctx context.Context, s *store.Store, out io.Writer) error {
-	token := &models.Token{Name: t.Name}
-	if err := models.ValidText("--name", t.Name, models.MaxName); err != nil {
-		return err
-	}
-	if err := token.Role.UnmarshalGQL(strings.ToUpper(t.Role)); err != nil {
+	var role models.Role
+	if err := role.UnmarshalGQL(strings.ToUpper(t.Role)); err != nil {
 		return fmt.Errorf("--role: %w", err)
 	}
 	if t.Expires < 0 {
 		return errors.New("--expires must be longer than nothing, such as 720h")
 	}
+	var expires *time.Time
 	if t.Expires > 0 {
-		expires := time.Now().UTC().Add(t.Expires).Truncate(time.Microsecond)
-		token.ExpiresAt = &expires
+		at := time.Now().Add(t.Expires)
+		expires = &at
 	}
-	secret := access.NewToken()
-	if err := s.CreateToken(ctx, token, access.Hash(secret)); err != nil {
+	_, secret, err := access.NewDoorman(s, "", nil).Create(ctx, "--", t.Name, role, expires)
+	if err != nil {
 		return err
 	}
 	fmt.Fprintln(out, secret)
@@ -210,7 +208,7 @@ func listTokens(ctx context.Context, s *store.Store, out io.Writer) error {
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tROLE\tCREATED\tEXPIRES\tSTATE")
+	fmt.Fprintln(w, "NAME\tROLE\tCREATED\tEXPIRES\tLAST USED\tSTATE")
 	for _, t := range tokens {
 		state, expires := "in use", "never"
 		if t.ExpiresAt != nil {
@@ -222,7 +220,11 @@ func listTokens(ctx context.Context, s *store.Store, out io.Writer) error {
 		if t.RevokedAt != nil {
 			state = "revoked " + t.RevokedAt.Format(time.RFC3339)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", t.Name, t.Role, t.CreatedAt.Format(time.RFC3339), expires, state)
+		used := "never"
+		if t.LastUsedAt != nil {
+			used = t.LastUsedAt.Format(time.RFC3339)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", t.Name, t.Role, t.CreatedAt.Format(time.RFC3339), expires, used, state)
 	}
 	return w.Flush()
 }

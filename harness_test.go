@@ -78,7 +78,7 @@ func startServer(t testing.TB, databaseURL string, settings ...string) *server {
 	if _, err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	running, err := startRooms(t.Context(), c, s, access.NewDoorman(s, string(c.AdminToken)), log)
+	running, err := startRooms(t.Context(), c, s, access.NewDoorman(s, string(c.AdminToken), log), log)
 	if err != nil {
 		t.Fatal(err)
 	}

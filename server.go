@@ -79,7 +79,7 @@ func serve(c config) error {
 	if err != nil {
 		return err
 	}
-	doorman := access.NewDoorman(s, string(c.AdminToken))
+	doorman := access.NewDoorman(s, string(c.AdminToken), log)
 	firstToken, err := doorman.FirstToken(ctx)
 	if err != nil {
 		return err
@@ -164,6 +164,7 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 	events := feed.New(s, log)
 	r := &rooms{feed: events, dispatcher: dispatcher, streams: newPart(), intake: newPart(), sender: newPart(), rest: newPart()}
 	r.rest.run(directory.Run)
+	r.rest.run(doorman.Run)
 	r.rest.run(events.Run)
 	r.rest.run(func(ctx context.Context) {
 		s.Listen(ctx, func(topic string) {
@@ -187,8 +188,8 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 	r.sender.run(dispatcher.Run)
 	r.intake.run(func(ctx context.Context) { intake.Run(context.WithoutCancel(ctx), ctx.Done()) })
 	r.api = tracing.Handler(graph.NewHandler(
-		&graph.Resolver{Store: s, Directory: directory, Intake: intake, Dispatcher: dispatcher, Feed: events, Log: log},
-		graph.Options{Doorman: doorman, AllowedOrigins: c.AllowedOrigins, Metrics: counted, Draining: r.streams.ctx},
+		&graph.Resolver{Store: s, Directory: directory, Intake: intake, Dispatcher: dispatcher, Feed: events, Doorman: doorman, Log: log},
+		graph.Options{AllowedOrigins: c.AllowedOrigins, Metrics: counted, Draining: r.streams.ctx},
 	))
 	return r, nil
 }

@@ -8,6 +8,8 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"hash/crc32"
+	"log/slog"
+	"maps"
 	"math/big"
 	"strings"
 	"sync"
@@ -57,10 +59,12 @@ func Hash(token string) []byte {
 // Doorman finds out who a caller is.
 type Doorman struct {
 	store *store.Store
+	log   *slog.Logger
 	admin *[sha256.Size]byte // hash of ADMIN_TOKEN; nil when it is not set
 
 	mu    sync.Mutex
 	known map[[sha256.Size]byte]known
+	used  map[int64]time.Time // by token, when it is not stored yet
 }
 
 type known struct {
@@ -69,8 +73,8 @@ type known struct {
 }
 
 // NewDoorman knows the stored tokens and, unless it is empty, adminToken.
-func NewDoorman(s *store.Store, adminToken string) *Doorman {
-	d := &Doorman{store: s, known: make(map[[sha256.Size]byte]known)}
+func NewDoorman(s *store.Store, adminToken string, log *slog.Logger) *Doorman {
+	d := &Doorman{store: s, log: log, known: make(map[[sha256.Size]byte]known), used: make(map[int64]time.Time)}
 	if adminToken != "" {
 		hash := sha256.Sum256([]byte(adminToken))
 		d.admin = &hash
@@ -88,6 +92,42 @@ func (d *Doorman) FirstToken(ctx context.Context) (string, error) {
 	if err != nil || !made {
 		return "", err
 	}
+	return token, nil
+}
+
+// Create makes a token and gives its secret, which is kept nowhere. expires may be nil. Errors name the fields below path.
+func (d *Doorman) Create(ctx context.Context, path, name string, role models.Role, expires *time.Time) (*models.Token, string, error) {
+	if err := models.ValidText(path+"name", name, models.MaxName); err != nil {
+		return nil, "", err
+	}
+	token := &models.Token{Name: name, Role: role}
+	if expires != nil {
+		at := expires.UTC().Truncate(time.Microsecond)
+		if !at.After(time.Now()) {
+			return nil, "", models.Invalid(path+"expiresAt", "is not in the future: leave it out for a token that does not end by itself")
+		}
+		token.ExpiresAt = &at
+	}
+	secret := NewToken()
+	err := d.store.CreateToken(ctx, token, Hash(secret))
+	if models.HasCode(err, models.Conflict) {
+		err = models.Conflicting(path+"name", "there is a token named %q already: choose another name, or revoke that one", name)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return token, secret, nil
+}
+
+// Revoke ends a token. Other processes refuse it within seconds, this one at once.
+func (d *Doorman) Revoke(ctx context.Context, id int64) (*models.Token, error) {
+	token, err := d.store.EndToken(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	maps.DeleteFunc(d.known, func(_ [sha256.Size]byte, k known) bool { return k.viewer.TokenID == id })
 	return token, nil
 }
 
@@ -110,8 +150,12 @@ func (d *Doorman) Viewer(ctx context.Context, authorization string) (*models.Vie
 	now := time.Now()
 	d.mu.Lock()
 	k, ok := d.known[hash]
+	ok = ok && now.Before(k.until)
+	if ok {
+		d.used[k.viewer.TokenID] = now
+	}
 	d.mu.Unlock()
-	if ok && now.Before(k.until) {
+	if ok {
 		return k.viewer, nil
 	}
 	t, err := d.store.TokenByHash(ctx, hash[:])
@@ -129,8 +173,43 @@ func (d *Doorman) Viewer(ctx context.Context, authorization string) (*models.Vie
 	if t.ExpiresAt != nil && t.ExpiresAt.Before(until) {
 		until = *t.ExpiresAt
 	}
-	d.known[hash] = known{viewer, until}
+	d.known[hash], d.used[t.ID] = known{viewer, until}, now
 	return viewer, nil
+}
+
+// noteEvery is how often it is stored when tokens were last used: no request waits for that.
+const noteEvery = time.Minute
+
+// Run stores when tokens were last used, until ctx ends and once more then.
+func (d *Doorman) Run(ctx context.Context) {
+	tick := time.NewTicker(noteEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			d.note(last)
+			return
+		case <-tick.C:
+			d.note(ctx)
+		}
+	}
+}
+
+func (d *Doorman) note(ctx context.Context) {
+	d.mu.Lock()
+	used := d.used
+	d.used = make(map[int64]time.Time)
+	for hash, k := range d.known { // what was long over would stay for ever
+		if time.Since(k.until) > noteEvery {
+			delete(d.known, hash)
+		}
+	}
+	d.mu.Unlock()
+	if err := d.store.NoteTokensUsed(ctx, used); err != nil && ctx.Err() == nil {
+		d.log.Warn("it could not be stored when tokens were last used", "error", err)
+	}
 }
 
 type viewerKey struct{}

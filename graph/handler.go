@@ -46,7 +46,6 @@ const (
 
 // Options are the parts of the handler that are not resolvers.
 type Options struct {
-	Doorman        *access.Doorman
 	AllowedOrigins []string // origins of browsers' pages beside our own
 	Metrics        *metrics.Metrics
 	Draining       context.Context // done when the server stops: streams are closed so that their clients come back
@@ -58,7 +57,7 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 	limit := int64(maxBodyBytes)
 	srv.AddTransport(transport.Websocket{
 		Implementation:        newSockets(func(req *http.Request) bool { return originAllowed(req, o.AllowedOrigins) }, o.Draining),
-		InitFunc:              greet(o.Doorman),
+		InitFunc:              greet(r.Doorman),
 		InitTimeout:           initTimeout,
 		KeepAlivePingInterval: pingInterval,
 		PingPongInterval:      pingInterval,
@@ -96,7 +95,7 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 			srv.ServeHTTP(w, req) // the token comes in connection_init
 			return
 		}
-		viewer, err := o.Doorman.Viewer(req.Context(), req.Header.Get("Authorization"))
+		viewer, err := r.Doorman.Viewer(req.Context(), req.Header.Get("Authorization"))
 		if err != nil {
 			refuse(w, http.StatusServiceUnavailable, present(req.Context(), err))
 			return
@@ -111,7 +110,7 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 			return
 		}
 		if stays != nil {
-			go stays.keepWelcome(req.Context(), o.Doorman, req.Header.Get("Authorization"))
+			go stays.keepWelcome(req.Context(), r.Doorman, req.Header.Get("Authorization"))
 			w = &streamWriter{ResponseWriter: w, controller: http.NewResponseController(w)}
 		}
 		srv.ServeHTTP(w, req.WithContext(access.WithViewer(req.Context(), viewer)))

@@ -4,6 +4,7 @@ package graph
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/rustbucket/alerts/models"
@@ -69,6 +70,24 @@ type CreateChannelInput struct {
 	RateLimit graphql.Omittable[*models.RateLimit] `json:"rateLimit,omitempty"`
 	// True: it is told, too, when an alert is resolved. Left out: true for PagerDuty and Opsgenie, where that closes the incident, false for the others.
 	NotifyOnResolve *bool `json:"notifyOnResolve,omitempty"`
+}
+
+// A token to be made.
+type CreateTokenInput struct {
+	// A name of your own, 1 to 255 characters, unique among the tokens in use.
+	Name string `json:"name"`
+	// What its bearer may do.
+	Role models.Role `json:"role"`
+	// When it ends by itself; left out = never.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+}
+
+// A new token with its secret.
+type CreatedToken struct {
+	// The token.
+	Token *models.Token `json:"token"`
+	// What its bearer sends, as `Authorization: Bearer …`. Keep it: it is shown this once.
+	Secret string `json:"secret"`
 }
 
 // A delivery in a page.

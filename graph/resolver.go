@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/rustbucket/alerts/access"
 	"github.com/rustbucket/alerts/dispatch"
 	"github.com/rustbucket/alerts/feed"
 	"github.com/rustbucket/alerts/store"
@@ -18,6 +19,7 @@ type Resolver struct {
 	Intake     *dispatch.Intake
 	Dispatcher *dispatch.Dispatcher
 	Feed       *feed.Feed
+	Doorman    *access.Doorman
 	Log        *slog.Logger
 }
 

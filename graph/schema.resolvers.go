@@ -233,6 +233,18 @@ func (r *mutationResolver) ResumeNotifications(ctx context.Context) (bool, error
 	return ended, nil
 }
 
+func (r *mutationResolver) CreateToken(ctx context.Context, input CreateTokenInput) (*CreatedToken, error) {
+	token, secret, err := r.Doorman.Create(ctx, "input.", input.Name, input.Role, input.ExpiresAt)
+	if err != nil {
+		return nil, err
+	}
+	return &CreatedToken{Token: token, Secret: secret}, nil
+}
+
+func (r *mutationResolver) RevokeToken(ctx context.Context, id int64) (*models.Token, error) {
+	return r.Doorman.Revoke(ctx, id)
+}
+
 func (r *queryResolver) Alert(ctx context.Context, id int64) (*models.Alert, error) {
 	alert, err := r.Store.Alert(ctx, id)
 	if err != nil {
@@ -310,6 +322,10 @@ func (r *queryResolver) NotificationPause(ctx context.Context) (*models.Pause, e
 
 func (r *queryResolver) Viewer(ctx context.Context) (*models.Viewer, error) {
 	return access.ViewerFrom(ctx), nil
+}
+
+func (r *queryResolver) Tokens(ctx context.Context) ([]*models.Token, error) {
+	return r.Store.Tokens(ctx)
 }
 
 func (r *routingDecisionResolver) Channel(ctx context.Context, obj *models.RoutingDecision) (*models.Channel, error) {

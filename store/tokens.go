@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -80,6 +82,36 @@ func (s *Store) Tokens(ctx context.Context) ([]*models.Token, error) {
 		tokens[i] = r.model()
 	}
 	return tokens, nil
+}
+
+// NoteTokensUsed stores when tokens were last used.
+func (s *Store) NoteTokensUsed(ctx context.Context, used map[int64]time.Time) error {
+	if len(used) == 0 {
+		return nil
+	}
+	return s.inTx(ctx, "note when tokens were used", func(tx bun.Tx) error {
+		for _, id := range slices.Sorted(maps.Keys(used)) { // in one order everywhere
+			at := used[id].UTC()
+			_, err := tx.NewRaw("UPDATE tokens SET last_used_at = ?0 WHERE id = ?1 AND (last_used_at IS NULL OR last_used_at < ?0)", at, id).Exec(ctx)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// EndToken revokes a token by its id, if it is in use, and gives it. NOT_FOUND when there is none.
+func (s *Store) EndToken(ctx context.Context, id int64) (*models.Token, error) {
+	row := new(tokenRow)
+	err := s.db.NewRaw("UPDATE tokens SET revoked_at = coalesce(revoked_at, ?) WHERE id = ? RETURNING *", s.Now(), id).Scan(ctx, row)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, models.Missing("token", id)
+	}
+	if err != nil {
+		return nil, s.explain("revoke token", err)
+	}
+	return row.model(), nil
 }
 
 // RevokeToken ends the token of this name. NOT_FOUND when none is in use.
