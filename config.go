@@ -24,6 +24,9 @@ import (
 type config struct {
 	ListenAddr listenAddr `env:"LISTEN_ADDR" envDefault:"127.0.0.1:8080" about:"where the server listens" accepts:"host:port, such as 127.0.0.1:8080, or :8080 for every address of the machine"`
 
+	TLSCertFile string `env:"TLS_CERT_FILE" default:"plain HTTP, for a proxy in front" about:"certificate to serve HTTPS with, and its chain; read again when it changes" accepts:"path of a PEM file; TLS_KEY_FILE goes with it"`
+	TLSKeyFile  string `env:"TLS_KEY_FILE" default:"none" about:"the certificate's key" accepts:"path of a PEM file"`
+
 	DatabaseURL databaseURL `env:"DATABASE_URL" default:"SQLite at $DATA_DIR/alerts.db" about:"where alerts are kept; with PostgreSQL any number of servers may share one" accepts:"sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE (special characters in the password percent-encoded)"`
 	DataDir     string      `env:"DATA_DIR" envDefault:"./data" about:"folder of what the server keeps on disk; created, for its owner alone" accepts:"a path"`
 
@@ -88,6 +91,9 @@ func loadConfig(environ []string, dotenv string) (config, error) {
 func (c *config) complete() error {
 	if c.EmailUseTLS && c.EmailUseSSL {
 		return errors.New("EMAIL_USE_TLS=True and EMAIL_USE_SSL=True exclude each other: EMAIL_USE_TLS=True alone for STARTTLS (port 587), EMAIL_USE_SSL=True alone for TLS from the first byte (port 465)")
+	}
+	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
+		return errors.New("TLS_CERT_FILE and TLS_KEY_FILE go together: set both, or none")
 	}
 	if c.DatabaseURL.isPostgres() && c.SecretKey == nil {
 		return errors.New("SECRET_KEY is not set, and PostgreSQL needs it, the same for every server on the database: make one with `openssl rand -base64 32`, keep it, and set SECRET_KEY to it")

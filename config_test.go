@@ -73,6 +73,8 @@ func TestLoadConfig_Takes(t *testing.T) {
 			{"postgres://u:hunter2@one:5432,two:5433/alerts", "postgres://u:***@one:5432,two:5433/alerts"},
 			{"postgres:///alerts?host=/run/postgresql", "postgres:///alerts?***"},
 		},
+		"TLS_CERT_FILE":       {{"cert.pem", "cert.pem"}, {"", ""}},
+		"TLS_KEY_FILE":        {{"key.pem", "key.pem"}, {"", ""}},
 		"DATA_DIR":            {{"/var/lib/alerts", "/var/lib/alerts"}, {"", "./data"}},
 		"ADMIN_TOKEN":         {{goodToken, "(set)"}, {"short", "(set)"}, {"!~" + strings.Repeat("x", 200), "(set)"}, {"", ""}},
 		"SECRET_KEY":          {{goodKey, "(set)"}, {strings.TrimRight(goodKey, "="), "(set)"}, {"", ""}},
@@ -112,8 +114,13 @@ func TestLoadConfig_Takes(t *testing.T) {
 		for _, tt := range tests[s.name] {
 			t.Run(s.name+"="+tt.value, func(t *testing.T) {
 				vars := map[string]string{s.name: tt.value}
-				if strings.HasPrefix(tt.value, "postgres") {
+				switch {
+				case strings.HasPrefix(tt.value, "postgres"):
 					vars["SECRET_KEY"] = goodKey
+				case tt.value == "cert.pem":
+					vars["TLS_KEY_FILE"] = "key.pem"
+				case tt.value == "key.pem":
+					vars["TLS_CERT_FILE"] = "cert.pem"
 				}
 				c, err := load(t, vars)
 				if err != nil {
@@ -188,6 +195,8 @@ func TestLoadConfig_Refuses(t *testing.T) {
 		"LOG_FORMAT":          {"xml": "no such format"},
 		"EMAIL_HOST_PASSWORD": {"hunter2\nhunter2": "control characters"},
 		"DATA_DIR":            nil,
+		"TLS_CERT_FILE":       nil,
+		"TLS_KEY_FILE":        nil,
 		"EMAIL_HOST_USER":     nil,
 	}
 	for _, s := range settings() {
@@ -220,8 +229,10 @@ func TestLoadConfig_RefusesWhatDoesNotGoTogether(t *testing.T) {
 		vars map[string]string
 		part string
 	}{
-		"two ways of encryption": {map[string]string{"EMAIL_USE_TLS": "yes", "EMAIL_USE_SSL": "1"}, "EMAIL_USE_SSL=True exclude each other"},
-		"PostgreSQL, no key":     {map[string]string{"DATABASE_URL": "postgres://u:hunter2@db/alerts"}, "`openssl rand -base64 32`"},
+		"a certificate without its key": {map[string]string{"TLS_CERT_FILE": "cert.pem"}, "set both, or none"},
+		"a key without its certificate": {map[string]string{"TLS_KEY_FILE": "key.pem"}, "set both, or none"},
+		"two ways of encryption":        {map[string]string{"EMAIL_USE_TLS": "yes", "EMAIL_USE_SSL": "1"}, "EMAIL_USE_SSL=True exclude each other"},
+		"PostgreSQL, no key":            {map[string]string{"DATABASE_URL": "postgres://u:hunter2@db/alerts"}, "`openssl rand -base64 32`"},
 	} {
 		_, err := load(t, tt.vars)
 		if err == nil || !strings.Contains(err.Error(), tt.part) || strings.Contains(err.Error(), "hunter2") {

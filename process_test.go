@@ -86,7 +86,20 @@ func (p *process) run(args ...string) (stdout, stderr string, status int) {
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 
+// start launches it and waits until it is ready.
 func (p *process) start() {
+	p.t.Helper()
+	p.launch()
+	deadline := time.Now().Add(20 * time.Second)
+	for p.status("/readyz") != http.StatusOK {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("the server is not ready: %s%s", p.stdout, p.stderr)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func (p *process) launch() {
 	p.t.Helper()
 	p.stdout, p.stderr = new(logBuffer), new(logBuffer)
 	p.cmd = p.command()
@@ -97,13 +110,6 @@ func (p *process) start() {
 	p.ended = make(chan error, 1)
 	go func() { p.ended <- p.cmd.Wait() }()
 	p.t.Cleanup(func() { _ = p.cmd.Process.Kill() })
-	deadline := time.Now().Add(20 * time.Second)
-	for p.status("/readyz") != http.StatusOK {
-		if time.Now().After(deadline) {
-			p.t.Fatalf("the server is not ready: %s%s", p.stdout, p.stderr)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
 }
 
 func (p *process) status(path string) int {

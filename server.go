@@ -67,7 +67,16 @@ func serve(c config) error {
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	served := make(chan error, 1)
-	go func() { served <- httpServer.Serve(listener) }()
+	if c.TLSCertFile != "" {
+		shown, err := newCertificate(c.TLSCertFile, c.TLSKeyFile, log)
+		if err != nil {
+			return err
+		}
+		httpServer.TLSConfig = shown.config()
+		go func() { served <- httpServer.ServeTLS(listener, "", "") }()
+	} else {
+		go func() { served <- httpServer.Serve(listener) }()
+	}
 	defer httpServer.Close()
 
 	s, err := openStore(ctx, c, log, true)
@@ -236,8 +245,12 @@ func greet(addr net.Addr, c config, firstToken string, applied []string) {
 		host = net.JoinHostPort("localhost", fmt.Sprint(tcp.Port))
 	}
 	fmt.Printf("Rustbucket Alerts %s is ready\n", version)
-	fmt.Printf("  playground   http://%s/\n", host)
-	fmt.Printf("  API          http://%s/graphql and ws://%s/graphql\n", host, host)
+	s := ""
+	if c.TLSCertFile != "" {
+		s = "s"
+	}
+	fmt.Printf("  playground   http%s://%s/\n", s, host)
+	fmt.Printf("  API          http%s://%s/graphql and ws%s://%s/graphql\n", s, host, s, host)
 	database := "PostgreSQL"
 	if path := c.sqlitePath(); path != "" {
 		database = "SQLite at " + path
