@@ -1,5 +1,5 @@
 # `make` lists what there is. ARGS go to the command behind the target: make test ARGS='./store -run Claim'.
-.PHONY: help run test generate lint fresh bench playground pictures
+.PHONY: help run test generate lint fresh bench playground pictures vulncheck
 
 help:
 	@awk -F': *## ' '/^[a-z]+:.*##/ { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ fresh: ## fail when something generated is not what its sources give
 
 bench: ## measure the whole way of an alert
 	@go run ./bench $(ARGS)
+
+vulncheck: ## look for known vulnerabilities in what the server uses (asks the internet)
+	@go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
 
 playground: ## build the playground that is embedded into the server
 	@cd playground/web && npm ci --no-audit --no-fund && npm run build
