@@ -27,6 +27,8 @@ type config struct {
 	TLSCertFile string `env:"TLS_CERT_FILE" default:"plain HTTP, for a proxy in front" about:"certificate to serve HTTPS with, and its chain; read again when it changes" accepts:"path of a PEM file; TLS_KEY_FILE goes with it"`
 	TLSKeyFile  string `env:"TLS_KEY_FILE" default:"none" about:"the certificate's key" accepts:"path of a PEM file"`
 
+	TrustedProxies prefixes `env:"TRUSTED_PROXIES" default:"none" about:"proxies whose X-Forwarded-For says where a request comes from; limits and the audit log go by it" accepts:"comma-separated CIDRs and addresses, such as 10.0.0.0/8,192.168.1.7"`
+
 	DatabaseURL databaseURL `env:"DATABASE_URL" default:"SQLite at $DATA_DIR/alerts.db" about:"where alerts are kept; with PostgreSQL any number of servers may share one" accepts:"sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE (special characters in the password percent-encoded)"`
 	DataDir     string      `env:"DATA_DIR" envDefault:"./data" about:"folder of what the server keeps on disk; created, for its owner alone" accepts:"a path"`
 
@@ -34,7 +36,7 @@ type config struct {
 	SecretKey         secretKey  `env:"SECRET_KEY" secret:"yes" default:"generated into $DATA_DIR/secret.key with SQLite; required with PostgreSQL" about:"the key that seals the channels' secrets in the database; the same for every server on it" accepts:"32 bytes in base64: openssl rand -base64 32"`
 	SecretKeyPrevious secretKeys `env:"SECRET_KEY_PREVIOUS" secret:"yes" default:"none" about:"former keys, while what they sealed is read; the command reseal puts everything under SECRET_KEY" accepts:"comma-separated keys in the form of SECRET_KEY"`
 
-	EgressAllow    egressAllow    `env:"EGRESS_ALLOW" default:"public addresses only" about:"private addresses that channels may call; a cloud's metadata address opens only when named by itself (/32, /128)" accepts:"comma-separated CIDRs and addresses, such as 10.0.0.0/8,192.168.1.7"`
+	EgressAllow    prefixes       `env:"EGRESS_ALLOW" default:"public addresses only" about:"private addresses that channels may call; a cloud's metadata address opens only when named by itself (/32, /128)" accepts:"comma-separated CIDRs and addresses, such as 10.0.0.0/8,192.168.1.7"`
 	AllowedOrigins allowedOrigins `env:"ALLOWED_ORIGINS" default:"the server's own" about:"web pages whose scripts may use the API from a browser" accepts:"comma-separated origins (scheme://host[:port], http or https), such as https://console.example.com"`
 
 	PublicURL publicURL `env:"PUBLIC_URL" default:"messages have no links" about:"where people reach this server; messages then link to their alert" accepts:"an http or https URL without query, such as https://alerts.example.com"`

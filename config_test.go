@@ -84,6 +84,7 @@ func TestLoadConfig_Takes(t *testing.T) {
 			{"::ffff:10.0.0.1", "10.0.0.1/32"}, {"::ffff:10.0.0.0/104", "10.0.0.0/8"}, {"fd00::/8", "fd00::/8"}, {"0.0.0.0/0,::/0", "0.0.0.0/0,::/0"},
 			{"169.254.169.254/32", "169.254.169.254/32"}, {"", ""},
 		},
+		"TRUSTED_PROXIES": {{"10.0.0.0/8, ::1", "10.0.0.0/8,::1/128"}, {"", ""}},
 		"ALLOWED_ORIGINS": {
 			{"https://console.example.com", "https://console.example.com"}, {"http://localhost:3000, https://A.example.com", "http://localhost:3000,https://a.example.com"},
 			{"https://a.example.com:443", "https://a.example.com"}, {"http://[::1]:80", "http://[::1]"}, {"https://a.example.com:8443", "https://a.example.com:8443"}, {"", ""},
@@ -168,6 +169,7 @@ func TestLoadConfig_Refuses(t *testing.T) {
 			"10.0.0.0/8,private": `"private" is neither`, "10.0.0.0/33": "neither", "10.1.2.3/8": "write 10.0.0.0/8 for all of them, or 10.1.2.3 for the one",
 			"localhost": "neither", "fe80::1%eth0": "neither", "*": "neither", "10.0.0.0-10.0.0.9": "neither", "::ffff:0:0/95": "mixes", "http://10.0.0.1": "neither", "010.0.0.1": "neither",
 		},
+		"TRUSTED_PROXIES": {"proxy.example.com": "neither", "10.1.2.3/8": "write 10.0.0.0/8"},
 		"ALLOWED_ORIGINS": {
 			"*": "every web page", "https://a.example.com,*": "every web page", "https://a.example.com/": "no slash at the end", "https://a.example.com/x": "not scheme://", "a.example.com": "not scheme://",
 			"ftp://a.example.com": "not scheme://", "null": "not scheme://", "https://u:p@a.example.com": "not scheme://", "https://a.example.com?": "not scheme://", "https://a.example.com#": "not scheme://",

@@ -226,16 +226,16 @@ func set(yes bool) string {
 	return ""
 }
 
-// egressAllow holds single addresses as /32 or /128, and IPv4 in its own form only.
-type egressAllow []netip.Prefix
+// prefixes holds single addresses as /32 or /128, and IPv4 in its own form only.
+type prefixes []netip.Prefix
 
-func (a *egressAllow) UnmarshalText(text []byte) error {
+func (a *prefixes) UnmarshalText(text []byte) error {
 	prefixes, err := parseList(text, parsePrefix)
 	*a = prefixes
 	return err
 }
 
-func (a egressAllow) String() string { return joinList(a) }
+func (a prefixes) String() string { return joinList(a) }
 
 func parsePrefix(s string) (netip.Prefix, error) {
 	if addr, err := netip.ParseAddr(s); err == nil && addr.Zone() == "" {

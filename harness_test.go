@@ -82,7 +82,7 @@ func startServer(t testing.TB, databaseURL string, settings ...string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := newFront()
+	web := newFront(access.Proxies(c.TrustedProxies))
 	web.open(running, s.Ping)
 	httpServer := httptest.NewServer(web)
 	stop := sync.OnceFunc(func() {

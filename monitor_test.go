@@ -81,7 +81,7 @@ func TestMetrics_TellOfTheProcess(t *testing.T) {
 }
 
 func TestMetrics_AreNotThereWhileTheServerStarts(t *testing.T) {
-	starting := httptest.NewServer(newFront())
+	starting := httptest.NewServer(newFront(nil))
 	defer starting.Close()
 	if status, _ := scrape(t, starting.URL, testToken); status != http.StatusServiceUnavailable {
 		t.Errorf("status %d", status)

@@ -61,7 +61,7 @@ func serve(c config) error {
 		return err
 	}
 	defer stopTracing(stopTraces)
-	web := newFront()
+	web := newFront(access.Proxies(c.TrustedProxies))
 	httpServer := &http.Server{
 		Handler: web, ReadHeaderTimeout: 10 * time.Second, WriteTimeout: writeTimeout, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
@@ -198,7 +198,7 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 	r.intake.run(func(ctx context.Context) { intake.Run(context.WithoutCancel(ctx), ctx.Done()) })
 	r.api = tracing.Handler(graph.NewHandler(
 		&graph.Resolver{Store: s, Directory: directory, Intake: intake, Dispatcher: dispatcher, Feed: events, Doorman: doorman, Log: log},
-		graph.Options{AllowedOrigins: c.AllowedOrigins, Metrics: counted, Draining: r.streams.ctx},
+		graph.Options{AllowedOrigins: c.AllowedOrigins, Metrics: counted, Crowd: access.NewCrowd(), Draining: r.streams.ctx},
 	))
 	return r, nil
 }
@@ -276,6 +276,7 @@ func newLogger(c config) *slog.Logger {
 // says so.
 type front struct {
 	mux     *http.ServeMux
+	proxies access.Proxies
 	state   atomic.Pointer[state]
 	streams sync.WaitGroup // requests to the API, sockets included, which http.Server does not wait for
 }
@@ -286,8 +287,8 @@ type state struct {
 	not         string // why not ready; empty when ready
 }
 
-func newFront() *front {
-	f := &front{mux: http.NewServeMux()}
+func newFront(proxies access.Proxies) *front {
+	f := &front{mux: http.NewServeMux(), proxies: proxies}
 	f.state.Store(&state{not: "starting"})
 	page := playground.Handler()
 	f.mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
@@ -298,7 +299,9 @@ func newFront() *front {
 	return f
 }
 
-func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) { f.mux.ServeHTTP(w, r) }
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mux.ServeHTTP(w, r.WithContext(access.WithAddress(r.Context(), f.proxies.Client(r))))
+}
 
 // open lets callers in.
 func (f *front) open(r *rooms, ping func(context.Context) error) {

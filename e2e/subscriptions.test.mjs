@@ -104,7 +104,9 @@ test('deliveryUpdated tells of every attempt until it is delivered', async (t) =
   const stream = subscribe(connect(t, server), `subscription Delivered($id: ID!) {
     deliveryUpdated(filter: { alertId: $id }) { status attempts error nextAttemptAt attemptLog { number statusCode } }
   }`, { id });
-  const retry = () => server.do('mutation ($id: ID!) { retryDelivery(id: $id) { id } }', { id: pending.id });
+  // Until it is taken: one that is being sent at this moment cannot be.
+  const retry = () => until('the retry to be taken', () => server.do('mutation ($id: ID!) { retryDelivery(id: $id) { id } }', { id: pending.id })
+    .catch((error) => assert.match(error.message, /is being sent right now/)));
   await stream.live(retry);
   receiver.answer = () => 204;
   await retry();

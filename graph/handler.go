@@ -19,6 +19,7 @@ import (
 	"github.com/99designs/gqlgen/graphql/handler/extension"
 	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/99designs/gqlgen/graphql/handler/transport"
+	"github.com/gorilla/websocket"
 	"github.com/rs/cors"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -48,6 +49,7 @@ const (
 type Options struct {
 	AllowedOrigins []string // origins of browsers' pages beside our own
 	Metrics        *metrics.Metrics
+	Crowd          *access.Crowd
 	Draining       context.Context // done when the server stops: streams are closed so that their clients come back
 }
 
@@ -57,7 +59,7 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 	limit := int64(maxBodyBytes)
 	srv.AddTransport(transport.Websocket{
 		Implementation:        newSockets(func(req *http.Request) bool { return originAllowed(req, o.AllowedOrigins) }, o.Draining),
-		InitFunc:              greet(r.Doorman),
+		InitFunc:              greet(r.Doorman, o),
 		InitTimeout:           initTimeout,
 		KeepAlivePingInterval: pingInterval,
 		PingPongInterval:      pingInterval,
@@ -89,6 +91,13 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 			var ctx context.Context
 			ctx, stays = newVisit(req.Context(), o.Draining)
 			defer stays.end()
+			leave, ok := o.Crowd.EnterFrom(ctx)
+			if !ok {
+				o.Metrics.RequestRefused(metrics.RequestStreams)
+				refuse(w, http.StatusTooManyRequests, refusal(models.Overloaded, "too many streams are open from this address: close some, or come back later"))
+				return
+			}
+			defer leave()
 			req = req.WithContext(ctx)
 		}
 		if req.Header.Get("Upgrade") != "" {
@@ -110,6 +119,13 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 			return
 		}
 		if stays != nil {
+			leave, ok := o.Crowd.EnterAs(viewer.Name)
+			if !ok {
+				o.Metrics.RequestRefused(metrics.RequestStreams)
+				refuse(w, http.StatusTooManyRequests, refusal(models.Overloaded, "too many streams are open with this token: close some, or come back later"))
+				return
+			}
+			defer leave()
 			go stays.keepWelcome(req.Context(), r.Doorman, req.Header.Get("Authorization"))
 			w = &streamWriter{ResponseWriter: w, controller: http.NewResponseController(w)}
 		}
@@ -145,13 +161,20 @@ func (c smallQueries) Add(ctx context.Context, query string, doc *ast.QueryDocum
 }
 
 // greet checks the token in connection_init.
-func greet(doorman *access.Doorman) transport.WebsocketInitFunc {
+func greet(doorman *access.Doorman, o Options) transport.WebsocketInitFunc {
 	return func(ctx context.Context, payload transport.InitPayload) (context.Context, *transport.InitPayload, error) {
 		viewer, err := doorman.Viewer(ctx, payload.Authorization())
 		if err != nil || viewer == nil {
 			refused := transport.WithWebsocketCloseCode(transport.AppendCloseReason(ctx, "Forbidden"), closeForbidden)
 			return refused, nil, errors.New("a valid token is needed: send it as Authorization in the connection_init payload")
 		}
+		leave, ok := o.Crowd.EnterAs(viewer.Name)
+		if !ok {
+			o.Metrics.RequestRefused(metrics.RequestStreams)
+			refused := transport.WithWebsocketCloseCode(transport.AppendCloseReason(ctx, "Too many connections with this token"), websocket.CloseTryAgainLater)
+			return refused, nil, errors.New("too many connections are open with this token")
+		}
+		context.AfterFunc(ctx, leave)
 		go visitOf(ctx).keepWelcome(ctx, doorman, payload.Authorization())
 		return access.WithViewer(ctx, viewer), nil, nil
 	}

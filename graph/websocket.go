@@ -14,6 +14,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
 )
 
 // Close codes of the graphql-transport-ws protocol, and 1012 of RFC 6455's registry, after which clients come back.
@@ -27,8 +28,12 @@ const (
 	closeInitTimeout      = 4408
 	closeDuplicateID      = 4409
 	closeTooManyInits     = 4429
-	maxCloseReason        = 123 // bytes, RFC 6455 section 5.5
+	maxOperations         = 100  // under way on one socket
+	messagesPerSecond     = 100  // from one client, in the long run
+	messagesAtOnce        = 1000 // after a quiet time
+	maxCloseReason        = 123  // bytes, RFC 6455 section 5.5
 	websocketWriteTimeout = 10 * time.Second
+	lingerTime            = time.Second
 )
 
 // transportProtocol is the one of the two subprotocols whose rules are held to here; the older one has none of them.
@@ -57,7 +62,7 @@ func (s sockets) Accept(w http.ResponseWriter, r *http.Request, o transport.Webs
 	if err != nil {
 		return nil, err
 	}
-	c := &socket{Conn: conn, draining: s.draining, visit: visitOf(r.Context()), active: make(map[string]bool)}
+	c := &socket{Conn: conn, draining: s.draining, visit: visitOf(r.Context()), pace: rate.NewLimiter(messagesPerSecond, messagesAtOnce), active: make(map[string]bool)}
 	// gqlgen closes sockets whose clients have said who they are; one that is silent still would not hear of it.
 	c.unwatch = context.AfterFunc(s.draining, func() {
 		c.mu.Lock()
@@ -75,6 +80,7 @@ type socket struct {
 	*websocket.Conn
 	draining context.Context
 	visit    *visit
+	pace     *rate.Limiter
 	unwatch  func() bool
 
 	mu      sync.Mutex
@@ -104,15 +110,29 @@ func (s *socket) NextReader() (int, io.Reader, error) {
 		return kind, nil, err
 	}
 	code, reason := s.breach(message)
+	if !s.pace.Allow() {
+		code, reason = websocket.ClosePolicyViolation, "Too many messages"
+	}
 	if !utf8.Valid(message) {
 		code, reason = websocket.CloseInvalidFramePayloadData, "Invalid UTF-8"
 	}
 	if code != 0 {
 		_ = s.WriteClose(code, reason)
+		s.linger()
 		_ = s.Close()
 		return kind, nil, transport.ErrWebsocketClosed
 	}
 	return kind, bytes.NewReader(message), nil
+}
+
+// linger reads on for a moment after the last word: to close a connection with something unread in it throws that word away.
+func (s *socket) linger() {
+	_ = s.SetReadDeadline(time.Now().Add(lingerTime))
+	for {
+		if _, _, err := s.Conn.NextReader(); err != nil {
+			return
+		}
+	}
 }
 
 // breach says how a message breaks the protocol; 0 when it does not.
@@ -143,6 +163,8 @@ func (s *socket) breach(message []byte) (code int, reason string) {
 			return closeBadRequest, "Invalid message received"
 		case s.active[f.ID]:
 			return closeDuplicateID, "Subscriber for " + f.ID + " already exists"
+		case len(s.active) >= maxOperations:
+			return websocket.ClosePolicyViolation, "Too many operations at a time"
 		}
 		s.active[f.ID] = true
 	case "complete":

@@ -85,11 +85,12 @@ func reasonLabel(r string) string {
 
 // The limits that a request to the API can break.
 const (
-	RequestToken  = "token"  // no token, or one that is not valid
-	RequestBody   = "body"   // too large
-	RequestFields = "fields" // too many at the top of the operation
-	RequestDepth  = "depth"
-	RequestCost   = "cost"
+	RequestToken   = "token"   // no token, or one that is not valid
+	RequestBody    = "body"    // too large
+	RequestStreams = "streams" // too many open from one address or with one token
+	RequestFields  = "fields"  // too many at the top of the operation
+	RequestDepth   = "depth"
+	RequestCost    = "cost"
 )
 
-var requestReasons = []string{RequestToken, RequestBody, RequestFields, RequestDepth, RequestCost}
+var requestReasons = []string{RequestToken, RequestBody, RequestStreams, RequestFields, RequestDepth, RequestCost}
