@@ -33,7 +33,7 @@ type kit struct {
 }
 
 // kits has every HTTP notifier's, from the file of its tests.
-var kits = []kit{webhookKit, slackKit, teamsKit, discordKit}
+var kits = []kit{webhookKit, slackKit, teamsKit, discordKit, pagerdutyKit}
 
 func forEachKit(t *testing.T, f func(t *testing.T, k kit)) {
 	for _, k := range kits {
@@ -70,8 +70,8 @@ func testAlert() *models.Alert {
 // messages are what a notifier has to tell, by name.
 func (k kit) messages() map[string]Notification {
 	m := map[string]Notification{
-		"alert":    {Key: "alert-123-delivery-4", Kind: models.TellAlert, Alert: testAlert()},
-		"resolved": {Key: "alert-123-delivery-5", Kind: models.TellResolved, Alert: resolvedAlert()},
+		"alert":    {Key: "alert-123-delivery-4", AlertKey: "alert-123", Kind: models.TellAlert, Alert: testAlert()},
+		"resolved": {Key: "alert-123-delivery-5", AlertKey: "alert-123", Kind: models.TellResolved, Alert: resolvedAlert()},
 	}
 	if k.channel.Info().Digests {
 		m["digest"] = Notification{Key: "digest-6", Digest: testDigest()}
@@ -92,7 +92,7 @@ func forEachMessage(t *testing.T, f func(t *testing.T, k kit, n Notification)) {
 // send makes one attempt to tell an alert.
 func (k kit) send(t *testing.T, base string, limit time.Duration) Outcome {
 	t.Helper()
-	return k.tell(t, Notification{Key: "alert-123-delivery-4", Kind: models.TellAlert, Alert: testAlert()}, base, limit)
+	return k.tell(t, k.messages()["alert"], base, limit)
 }
 
 // tell makes one attempt of the kit's notifier within the given time, and fails the test if it takes much longer or if

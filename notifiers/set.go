@@ -20,11 +20,12 @@ type Settings struct {
 func NewSet(s Settings) Set {
 	p := newPoster(s)
 	return Set{
-		models.Email:   NewEmail(s.Mail),
-		models.Slack:   &slack{poster: p},
-		models.Webhook: &webhook{poster: p},
-		models.Teams:   &teams{poster: p},
-		models.Discord: &discord{poster: p},
+		models.Email:     NewEmail(s.Mail),
+		models.Slack:     &slack{poster: p},
+		models.Webhook:   &webhook{poster: p},
+		models.Teams:     &teams{poster: p},
+		models.Discord:   &discord{poster: p},
+		models.PagerDuty: &pagerduty{poster: p},
 	}
 }
 
