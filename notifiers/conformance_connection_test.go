@@ -154,9 +154,7 @@ func selfSigned(t *testing.T, template x509.Certificate) tls.Certificate {
 func TestConformance_ConnectionsAreUsedAgain(t *testing.T) {
 	forEachKit(t, func(t *testing.T, k kit) {
 		var connections atomic.Int64
-		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			_, _ = io.WriteString(w, k.ok)
-		}))
+		s := httptest.NewUnstartedServer(http.HandlerFunc(k.succeed))
 		s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 			if state == http.StateNew {
 				connections.Add(1)

@@ -28,12 +28,13 @@ type kit struct {
 	channel models.ChannelType
 	config  func(base string) models.ChannelConfig // base is http://host:port, or https
 	ok      string                                 // the body of a success
+	result  string                                 // the same, where what became of a message is asked for (GET)
 	secrets []string                               // what config holds and no Outcome may
 	differs map[int]Result                         // statuses that this service means otherwise than the shared table
 }
 
 // kits has every HTTP notifier's, from the file of its tests.
-var kits = []kit{webhookKit, slackKit, teamsKit, discordKit, pagerdutyKit}
+var kits = []kit{webhookKit, slackKit, teamsKit, discordKit, pagerdutyKit, opsgenieKit}
 
 func forEachKit(t *testing.T, f func(t *testing.T, k kit)) {
 	for _, k := range kits {

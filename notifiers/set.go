@@ -26,6 +26,7 @@ func NewSet(s Settings) Set {
 		models.Teams:     &teams{poster: p},
 		models.Discord:   &discord{poster: p},
 		models.PagerDuty: &pagerduty{poster: p},
+		models.Opsgenie:  newOpsgenie(p),
 	}
 }
 
