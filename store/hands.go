@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -19,7 +20,8 @@ const CancelledByHand = "cancelled by hand"
 const handsBatch = 500
 
 // RetryDelivery makes a delivery due now: one that waits keeps its schedule, one that failed or was cancelled begins it
-// anew. CONFLICT when it was delivered, is being sent, or its channel cannot be told.
+// anew. When it tells of an alert that is resolved by now, the end of the alert is told behind it, see tellEnds. CONFLICT when
+// it was delivered, is being sent, or its channel cannot be told.
 func (s *Store) RetryDelivery(ctx context.Context, id int64) (*models.Delivery, error) {
 	var delivery *models.Delivery
 	err := s.inTx(ctx, "retry delivery", func(tx bun.Tx) error {
@@ -45,7 +47,7 @@ func (s *Store) RetryDelivery(ctx context.Context, id int64) (*models.Delivery, 
 			q = q.Set("next_attempt_at = ?", at).Set("leased_by = NULL").Set("cancel_reason = NULL").
 				Where("status = ?", models.Pending).Where(unleased, at)
 		} else {
-			q = beginAgain(q, s)
+			q = beginAgain(q, at).Where("status IN (?, ?)", models.Failed, models.Cancelled)
 		}
 		res, err := q.Returning("*").Exec(ctx)
 		if err != nil {
@@ -57,7 +59,10 @@ func (s *Store) RetryDelivery(ctx context.Context, id int64) (*models.Delivery, 
 			return models.Conflicting("id", "delivery %d is being sent right now", id)
 		}
 		delivery = now.model()
-		return s.appendEvents(ctx, tx, at, []eventRecord{deliveryEvent(delivery, 0, at)})
+		if err := s.appendEvents(ctx, tx, at, []eventRecord{deliveryEvent(delivery, 0, at)}); err != nil {
+			return err
+		}
+		return s.tellEnds(ctx, tx, []int64{id}, at)
 	})
 	if err != nil {
 		return nil, err
@@ -66,30 +71,39 @@ func (s *Store) RetryDelivery(ctx context.Context, id int64) (*models.Delivery, 
 	return delivery, nil
 }
 
-// beginAgain begins the schedule of failed or cancelled deliveries anew.
-func beginAgain(q *bun.UpdateQuery, s *Store) *bun.UpdateQuery {
-	at := s.Now()
+// beginAgain begins the schedule of deliveries anew.
+func beginAgain(q *bun.UpdateQuery, at time.Time) *bun.UpdateQuery {
 	return q.Set("status = ?", models.Pending).Set("series_start = attempts").Set("series_began_at = ?", at).
-		Set("next_attempt_at = ?", at).Set("completed_at = NULL").Set("leased_by = NULL").Set("cancel_reason = NULL").
-		Where("status IN (?, ?)", models.Failed, models.Cancelled)
+		Set("next_attempt_at = ?", at).Set("completed_at = NULL").Set("leased_by = NULL").Set("cancel_reason = NULL")
+}
+
+// beginAll begins the schedule of these deliveries anew, as far as they have one of the statuses, and tells the subscribers.
+func (s *Store) beginAll(ctx context.Context, tx bun.Tx, ids []int64, at time.Time, statuses ...models.DeliveryStatus) error {
+	var rows []*deliveryRow
+	_, err := beginAgain(tx.NewUpdate().Model(&rows), at).Where("id IN (?)", bun.List(ids)).Where("status IN (?)", bun.List(statuses)).
+		Returning("*").Exec(ctx)
+	if err != nil {
+		return err
+	}
+	events := make([]eventRecord, len(rows))
+	for i, r := range rows {
+		events[i] = deliveryEvent(r.model(), 0, at)
+	}
+	return s.appendEvents(ctx, tx, at, events)
 }
 
 // RetryDeliveries begins the schedule anew for every failed or cancelled delivery that matches and whose channel can be
-// told. It gives how many there were and the channels that they are on.
+// told, and sees to it that the end of alerts that are resolved by now is told behind them, see tellEnds. It gives how many
+// matched and the channels that they are on.
 func (s *Store) RetryDeliveries(ctx context.Context, f *models.DeliveryFilter) (n int, channelIDs []int64, err error) {
 	able := "d.channel_id IN (SELECT id FROM channels WHERE is_active AND deleted_at IS NULL)"
 	return s.byHand(ctx, "retry deliveries", f, []models.DeliveryStatus{models.Failed, models.Cancelled}, able,
 		func(tx bun.Tx, ids []int64) error {
-			var rows []*deliveryRow
 			at := s.Now()
-			if _, err := beginAgain(tx.NewUpdate().Model(&rows), s).Where("id IN (?)", bun.List(ids)).Returning("*").Exec(ctx); err != nil {
+			if err := s.beginAll(ctx, tx, ids, at, models.Failed, models.Cancelled); err != nil {
 				return err
 			}
-			events := make([]eventRecord, len(rows))
-			for i, r := range rows {
-				events[i] = deliveryEvent(r.model(), 0, at)
-			}
-			return s.appendEvents(ctx, tx, at, events)
+			return s.tellEnds(ctx, tx, ids, at)
 		})
 }
 

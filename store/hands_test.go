@@ -105,3 +105,148 @@ func TestStore_TwoOutcomesOfOneDeliveryInABatchCountOnce(t *testing.T) {
 		}
 	})
 }
+
+// endOf gives what tells of the end of an alert, of which there must be one.
+func endOf(t *testing.T, s *store.Store, c *models.Channel, alertID int64) store.StoredDelivery {
+	t.Helper()
+	stored, err := s.StoredDeliveries(t.Context(), []int64{c.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ends []store.StoredDelivery
+	for _, d := range stored {
+		if d.AlertID == alertID && d.Kind == models.TellResolved {
+			ends = append(ends, d)
+		}
+	}
+	if len(ends) != 1 {
+		t.Fatalf("the end of alert %d is told by %d deliveries", alertID, len(ends))
+	}
+	return ends[0]
+}
+
+// An incident that is opened after its alert was resolved would stay open for ever.
+func TestStore_RetryByHandTellsTheEndOfAResolvedAlertToo(t *testing.T) {
+	notifying := func(t *testing.T, s *store.Store, holder string) (*models.Channel, store.Claimed) {
+		c, x := claimOne(t, s, holder)
+		c, err := s.UpdateChannel(t.Context(), c.ID, func(u *models.Channel) error { u.NotifyOnResolve = true; return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c, x
+	}
+	resolve := func(t *testing.T, s *store.Store, x store.Claimed) {
+		if _, _, err := s.ResolveAlert(t.Context(), x.Alert.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	retryOne := func(t *testing.T, s *store.Store, c *models.Channel, x store.Claimed) {
+		if _, err := s.RetryDelivery(t.Context(), x.Delivery.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	retryAll := func(t *testing.T, s *store.Store, c *models.Channel, x store.Claimed) {
+		if n, _, err := s.RetryDeliveries(t.Context(), &models.DeliveryFilter{ChannelID: &c.ID}); n == 0 || err != nil {
+			t.Fatalf("retried %d, %v", n, err)
+		}
+	}
+	drop := func(x store.Claimed) store.Outcome {
+		why := "not sent"
+		return store.Outcome{Delivery: x.Delivery, Alert: x.Alert, Status: models.Cancelled, Error: &why}
+	}
+	for name, before := range map[string]func(t *testing.T, s *store.Store, c *models.Channel, x store.Claimed){
+		"failed before its end": func(t *testing.T, s *store.Store, c *models.Channel, x store.Claimed) {
+			record(t, s, "me", attempted(x, models.Failed, "refused"))
+			resolve(t, s, x)
+		},
+		"failed behind its end, which was cancelled with it": func(t *testing.T, s *store.Store, c *models.Channel, x store.Claimed) {
+			resolve(t, s, x)
+			record(t, s, "me", attempted(x, models.Failed, "refused"))
+			end := claim(t, s, c, 1, "me")
+			if len(end) != 1 || end[0].Told {
+				t.Fatalf("claimed %+v", end)
+			}
+			record(t, s, "me", drop(end[0]))
+		},
+		"cancelled together with its end": func(t *testing.T, s *store.Store, c *models.Channel, x store.Claimed) {
+			resolve(t, s, x)
+			if err := s.Release(t.Context(), "me", []int64{x.Delivery.ID}); err != nil {
+				t.Fatal(err)
+			}
+			for _, active := range []bool{false, true} {
+				if _, err := s.SetChannelsActive(t.Context(), []int64{c.ID}, active); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if d := endOf(t, s, c, x.Alert.ID); d.Status != models.Cancelled {
+				t.Fatalf("the end is %s", d.Status)
+			}
+		},
+		"its end still waits": func(t *testing.T, s *store.Store, c *models.Channel, x store.Claimed) {
+			resolve(t, s, x)
+			record(t, s, "me", attempted(x, models.Failed, "refused"))
+			s.TurnClock(models.MaxWait + time.Hour) // by itself, it would be given up soon
+			alive(t, s, "me")
+		},
+	} {
+		for way, retry := range map[string]func(*testing.T, *store.Store, *models.Channel, store.Claimed){"alone": retryOne, "by filter": retryAll} {
+			t.Run(name+", "+way, func(t *testing.T) {
+				onBoth(t, func(t *testing.T, s *store.Store) {
+					c, x := notifying(t, s, "me")
+					before(t, s, c, x)
+					began := s.Now()
+					retry(t, s, c, x)
+					end := endOf(t, s, c, x.Alert.ID)
+					if end.Status != models.Pending || end.ID < x.Delivery.ID || end.SeriesBegan.Before(began.Add(-time.Second)) || end.CompletedAt != nil {
+						t.Errorf("the end is %+v", *end.Delivery)
+					}
+					for range 2 { // the alert, then its end
+						got := claim(t, s, c, 10, "me")
+						if len(got) != 1 || got[0].Delivery.Kind == models.TellResolved && !got[0].Told {
+							t.Fatalf("claimed %+v", got)
+						}
+						record(t, s, "me", attempted(got[0], models.Delivered, ""))
+					}
+					stored, err := s.StoredDeliveries(t.Context(), []int64{c.ID})
+					if err != nil || len(stored) != 2 || stored[0].Status != models.Delivered || stored[1].Status != models.Delivered {
+						t.Errorf("stored %+v, %v", stored, err)
+					}
+					for _, fault := range history(t.Context(), s, 0, stored) {
+						t.Error(fault)
+					}
+				})
+			})
+		}
+	}
+	t.Run("its end is about to be dropped", func(t *testing.T) {
+		onBoth(t, func(t *testing.T, s *store.Store) {
+			c, x := notifying(t, s, "me")
+			resolve(t, s, x)
+			record(t, s, "me", attempted(x, models.Failed, "refused"))
+			held := claim(t, s, c, 1, "me")
+			retryOne(t, s, c, x)
+			if applied := record(t, s, "me", drop(held[0])); len(applied) != 0 {
+				t.Errorf("dropped %+v", applied)
+			}
+			if end := endOf(t, s, c, x.Alert.ID); end.Status != models.Pending || end.LeasedBy != nil {
+				t.Errorf("the end is %+v", end)
+			}
+		})
+	})
+	t.Run("nobody wants to hear of it, or it has not come", func(t *testing.T) {
+		onBoth(t, func(t *testing.T, s *store.Store) {
+			c, x := claimOne(t, s, "me") // without notifyOnResolve
+			record(t, s, "me", attempted(x, models.Failed, "refused"))
+			resolve(t, s, x)
+			retryOne(t, s, c, x)
+			c2, open := notifying(t, s, "you")
+			record(t, s, "you", attempted(open, models.Failed, "refused"))
+			retryAll(t, s, c2, open)
+			for _, c := range []*models.Channel{c, c2} {
+				if stored, err := s.StoredDeliveries(t.Context(), []int64{c.ID}); err != nil || len(stored) != 1 {
+					t.Errorf("stored %+v, %v", stored, err)
+				}
+			}
+		})
+	})
+}

@@ -258,6 +258,7 @@ func (w *walk) retryOne() {
 	}
 	w.must(err)
 	w.again(d, now)
+	w.ends([]*modelDelivery{d}, now)
 }
 
 // again is what becomes of a delivery that is sent again by hand.
@@ -269,6 +270,50 @@ func (w *walk) again(d *modelDelivery, now time.Time) {
 	w.move(d, retried)
 }
 
+// ends is what has to be told behind deliveries that are sent again by hand, of alerts that were resolved meanwhile.
+func (w *walk) ends(again []*modelDelivery, now time.Time) {
+	want := make(map[int64]map[*modelChannel]bool)
+	for _, d := range again {
+		if d.kind != models.TellAlert || !d.channel.NotifyOnResolve {
+			continue
+		}
+		ends := w.all(func(e *modelDelivery) bool {
+			return e.alert == d.alert && e.channel == d.channel && e.kind == models.TellResolved
+		})
+		if len(ends) > 1 || len(ends) == 1 && ends[0].id < d.id {
+			w.fail("the end of alert %d is told by %d on channel %d", d.alert, len(ends), d.channel.ID)
+		}
+		for _, e := range ends {
+			if e.stage == delivered {
+				w.fail("the end of alert %d was told before the alert", d.alert)
+			}
+			e.series, e.beganFrom, e.dueFrom, e.wish = e.attempts, now, now, ""
+			w.move(e, retried)
+			w.takeAway(e)
+		}
+		if resolved := slices.ContainsFunc(w.alerts, func(a *modelAlert) bool { return a.id == d.alert && a.resolved }); resolved && len(ends) == 0 {
+			if want[d.alert] == nil {
+				want[d.alert] = make(map[*modelChannel]bool)
+			}
+			want[d.alert][d.channel] = true
+		}
+	}
+	for alert, channels := range want {
+		w.newEnds(alert, channels)
+	}
+}
+
+// takeAway takes a delivery out of the hands of whoever has it, without its knowing.
+func (w *walk) takeAway(d *modelDelivery) {
+	for _, p := range w.processes {
+		for i := range p.hand {
+			if p.hand[i].Delivery.ID == d.id {
+				p.hand[i].again = true
+			}
+		}
+	}
+}
+
 // filter gives a filter for deliveries of this walk, and what matches it.
 func (w *walk) filter() (*models.DeliveryFilter, []*modelDelivery) {
 	c := w.anyChannel()
@@ -276,24 +321,30 @@ func (w *walk) filter() (*models.DeliveryFilter, []*modelDelivery) {
 	if a := pick(w, w.alerts); a != nil && w.rng.IntN(2) > 0 {
 		f.AlertID = &a.id
 	}
-	return f, w.all(func(d *modelDelivery) bool { return d.channel == c && (f.AlertID == nil || *f.AlertID == d.alert) })
+	if w.rng.IntN(3) == 0 {
+		f.Statuses = []models.DeliveryStatus{pick(w, []models.DeliveryStatus{models.Pending, models.Failed, models.Cancelled})}
+	}
+	return f, w.all(func(d *modelDelivery) bool {
+		return d.channel == c && (f.AlertID == nil || *f.AlertID == d.alert) && (f.Statuses == nil || f.Statuses[0] == statuses[d.stage])
+	})
 }
 
 func (w *walk) retryMany() {
 	f, matching := w.filter()
-	now, n := w.s.Now(), 0
+	now := w.s.Now()
 	got, _, err := w.s.RetryDeliveries(w.t.Context(), f)
 	w.must(err)
-	for _, d := range matching {
-		if (d.stage == failed || d.stage == cancelled) && d.channel.IsActive && d.channel.DeletedAt == nil {
-			n++
-			w.again(d, now)
-		}
-	}
+	again := slices.DeleteFunc(matching, func(d *modelDelivery) bool {
+		return d.stage != failed && d.stage != cancelled || !d.channel.IsActive || d.channel.DeletedAt != nil
+	})
 	w.note("%d on channel %d are sent again by hand", got, *f.ChannelID)
-	if got != n {
-		w.fail("sent again: %d, want %d", got, n)
+	if got != len(again) {
+		w.fail("sent again: %d, want %d", got, len(again))
 	}
+	for _, d := range again {
+		w.again(d, now)
+	}
+	w.ends(again, now)
 }
 
 func (w *walk) cancelMany() {

@@ -200,20 +200,26 @@ func (w *walk) resolve() {
 		want[c] = c.NotifyOnResolve && c.IsActive && c.DeletedAt == nil && (d.pending() || d.stage == delivered)
 	}
 	a.resolved = true
-	stored, err := w.s.DeliveriesOfAlerts(w.t.Context(), []int64{a.id})
+	w.newEnds(a.id, want)
+}
+
+// newEnds takes in the new deliveries that tell of the end of an alert, on the channels that are true and no others.
+func (w *walk) newEnds(alert int64, want map[*modelChannel]bool) {
+	stored, err := w.s.DeliveriesOfAlerts(w.t.Context(), []int64{alert})
 	w.must(err)
-	for _, d := range stored[a.id] {
+	for _, d := range stored[alert] {
 		if c := w.channels[d.ChannelID]; w.deliveries[d.ID] == nil {
 			if !want[c] || d.Kind != models.TellResolved {
-				w.fail("the end of alert %d is to be told: %+v", a.id, *d)
+				w.fail("the end of alert %d is to be told: %+v", alert, *d)
 			}
 			delete(want, c)
-			w.move(w.born(d, a.severity), created)
+			i := slices.IndexFunc(w.alerts, func(a *modelAlert) bool { return a.id == alert })
+			w.move(w.born(d, w.alerts[i].severity), created)
 		}
 	}
 	for c, missing := range want {
 		if missing {
-			w.fail("the end of alert %d is not told on channel %d", a.id, c.ID)
+			w.fail("the end of alert %d is not told on channel %d", alert, c.ID)
 		}
 	}
 }

@@ -64,7 +64,8 @@ var life = map[cause]map[stage]stage{
 	released:     {held: waiting, unwanted: cancelled},
 	cancelWished: {held: unwanted},
 	cancelFree:   {waiting: cancelled, held: cancelled},
-	retried:      {waiting: waiting, held: waiting, unwanted: waiting, failed: waiting, cancelled: waiting}, // held by the dead
+	// Held by the dead, or it tells of the end of an alert that was not told, and that is sent again.
+	retried: {waiting: waiting, held: waiting, unwanted: waiting, failed: waiting, cancelled: waiting},
 }
 
 // The processes of a walk live so long after a beat, and whoever probes a channel has so long.
@@ -135,7 +136,7 @@ type process struct {
 type inHand struct {
 	store.Claimed
 	probe, expired bool
-	again          bool // it has the delivery from a former life as well
+	again          bool // it has the delivery from a former life as well, or somebody took it away
 	at             time.Time
 	life           int // of the process, when it got it
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -73,16 +74,58 @@ func (s *Store) tellResolved(ctx context.Context, tx bun.Tx, alerts []*models.Al
 		ids[i] = a.ID
 		events[i] = alertEvent(models.AlertUpdated, a, at)
 	}
-	var channels []int64
-	err := tx.NewRaw(`
-		INSERT INTO deliveries (alert_id, channel_id, kind, severity, status, attempts, series_start, series_began_at, next_attempt_at, created_at)
-		SELECT d.alert_id, d.channel_id, 'RESOLVED', a.severity, 'PENDING', 0, 0, ?0, ?0, ?0
-		FROM deliveries AS d JOIN channels AS c ON c.id = d.channel_id JOIN alerts AS a ON a.id = d.alert_id
-		WHERE d.alert_id IN (?1) AND d.kind = 'ALERT' AND d.status IN ('PENDING', 'DELIVERED')
-		  AND c.notify_on_resolve AND c.is_active AND c.deleted_at IS NULL
-		ORDER BY d.id RETURNING channel_id`, at, bun.List(ids)).Scan(ctx, &channels)
+	channels, err := createEnds(ctx, tx, at, "d.alert_id IN (?1) AND d.status IN ('PENDING', 'DELIVERED')", bun.List(ids))
 	if err != nil {
 		return nil, err
 	}
 	return channels, s.appendEvents(ctx, tx, at, events)
+}
+
+// createEnds creates the deliveries that tell of the end of alerts, for those deliveries of alerts that where names and whose
+// channels want to hear of it. Argument 0 is the present, 1 is arg. It gives the channels.
+func createEnds(ctx context.Context, tx bun.Tx, at time.Time, where string, arg any) (channels []int64, err error) {
+	err = tx.NewRaw(`
+		INSERT INTO deliveries (alert_id, channel_id, kind, severity, status, attempts, series_start, series_began_at, next_attempt_at, created_at)
+		SELECT d.alert_id, d.channel_id, 'RESOLVED', a.severity, 'PENDING', 0, 0, ?0, ?0, ?0
+		FROM deliveries AS d JOIN channels AS c ON c.id = d.channel_id JOIN alerts AS a ON a.id = d.alert_id
+		WHERE d.kind = 'ALERT' AND c.notify_on_resolve AND c.is_active AND c.deleted_at IS NULL AND `+where+`
+		ORDER BY d.id RETURNING channel_id`, at, arg).Scan(ctx, &channels)
+	return channels, err
+}
+
+// tellEnds sees to it that behind deliveries that are sent again by hand, ids, the end of their alerts is told where that has
+// come meanwhile: else an incident that they open would stay open for ever. What was to tell it before begins anew with them,
+// whatever became of it; where there is nothing, it is created. So there is never more than one for an alert on a channel.
+//
+// One that somebody holds at this moment is taken away: it was only to be ended, for the channel had not been told of the alert.
+func (s *Store) tellEnds(ctx context.Context, tx bun.Tx, ids []int64, at time.Time) error {
+	lock := ""
+	if s.isPostgres() {
+		// Whoever resolves one of the alerts now comes before this, and then its end is seen here, or after it, and then sees
+		// the deliveries as they are now.
+		_, err := tx.NewRaw(`
+			SELECT id FROM alerts WHERE id IN (SELECT alert_id FROM deliveries WHERE id IN (?) AND kind = 'ALERT')
+			ORDER BY id FOR SHARE`, bun.List(ids)).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		lock = "FOR UPDATE OF e"
+	}
+	var ends []int64
+	err := tx.NewRaw(`
+		SELECT e.id FROM deliveries AS d JOIN channels AS c ON c.id = d.channel_id
+		JOIN deliveries AS e ON e.alert_id = d.alert_id AND e.channel_id = d.channel_id AND e.kind = 'RESOLVED'
+		WHERE d.id IN (?0) AND d.kind = 'ALERT' AND c.notify_on_resolve AND e.status <> 'DELIVERED' AND e.id NOT IN (?0)
+		ORDER BY e.id `+lock, bun.List(ids)).Scan(ctx, &ends)
+	if err != nil {
+		return err
+	}
+	if len(ends) > 0 {
+		if err := s.beginAll(ctx, tx, ends, at, models.Pending, models.Failed, models.Cancelled); err != nil {
+			return err
+		}
+	}
+	_, err = createEnds(ctx, tx, at, `d.id IN (?1) AND a.resolved_at IS NOT NULL AND NOT EXISTS (
+			SELECT 1 FROM deliveries AS e WHERE e.alert_id = d.alert_id AND e.channel_id = d.channel_id AND e.kind = 'RESOLVED')`, bun.List(ids))
+	return err
 }
