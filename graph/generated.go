@@ -465,11 +465,14 @@ type Mutation {
   "Sends a test alert with a configuration before it is saved. Stores nothing."
   testChannelConfig("The configuration to try." config: ChannelConfigInput!): TestResult! @hasRole
 
-  "Sends a failed or cancelled delivery again from the start of the schedule; one that waits is tried at once. CONFLICT when it was delivered."
+  """
+  Sends a failed or cancelled delivery again from the start of the schedule; one that waits is tried at once. Of an alert that is
+  resolved by now, the end is told behind it where the channel has ` + "`" + `notifyOnResolve` + "`" + `. CONFLICT when it was delivered.
+  """
   retryDelivery("The delivery's id." id: ID!): Delivery! @hasRole(anyOf: [ANALYST])
 
   """
-  Sends all failed deliveries that match again from the start of the schedule, and answers how many: with ` + "`" + `channelId` + "`" + ` and
+  Does the same for all failed deliveries that match, and answers how many: with ` + "`" + `channelId` + "`" + ` and
   ` + "`" + `createdAfter` + "`" + `, all of a channel since a time. Cancelled ones only when ` + "`" + `statuses` + "`" + ` names them. Channels that are deactivated or
   deleted are left out. The filter may not be empty.
   """
