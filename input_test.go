@@ -79,7 +79,6 @@ func TestAPI_RefusesBadInputAndStoresNothing(t *testing.T) {
 		{"a null config in a literal", `mutation { createChannel(input: {name: "bad", config: {slack: null}}) { id } }`, nil, "GRAPHQL_VALIDATION_FAILED", "", "non-null"},
 		{"a variable config in a literal that is null", `mutation($s: SlackConfigInput) { createChannel(input: {name: "bad", config: {slack: $s}}) { id } }`, nil, "GRAPHQL_VALIDATION_FAILED", "", "non-nullable"},
 		{"a config variable with two keys", `mutation($c: ChannelConfigInput!) { testChannelConfig(config: $c) { success } }`, map[string]any{"c": map[string]any{"email": map[string]any{"recipients": []any{"a@b.c"}}, "slack": map[string]any{"webhookUrl": "https://a.b"}}}, "BAD_USER_INPUT", "config", "exactly one"},
-		{"type not available", createChannelQuery, configWith("discord", map[string]any{"webhookUrl": "https://example.com"}), "BAD_USER_INPUT", "input.config", "not available yet"},
 		{"empty url", createChannelQuery, configWith("webhook", map[string]any{"url": ""}), "BAD_USER_INPUT", "input.config.webhook.url", "empty"},
 		{"url without scheme", createChannelQuery, configWith("webhook", map[string]any{"url": "example.com/hook"}), "BAD_USER_INPUT", "input.config.webhook.url", "https://"},
 		{"file url", createChannelQuery, configWith("webhook", map[string]any{"url": "file:///etc/passwd"}), "BAD_USER_INPUT", "input.config.webhook.url", "https://"},

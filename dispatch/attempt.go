@@ -155,7 +155,7 @@ func (d *Dispatcher) notification(channel *models.Channel, sent []store.Claimed)
 func (d *Dispatcher) send(ctx context.Context, n notifiers.Notification) (outcome notifiers.Outcome) {
 	notifier, ok := d.notifiers[n.Config.Type()]
 	if !ok {
-		return notifiers.Outcome{Result: notifiers.ChannelBroken, Error: fmt.Sprintf("channels of type %s are not available yet", n.Config.Type())}
+		return notifiers.Outcome{Result: notifiers.ChannelBroken, Error: fmt.Sprintf("this server cannot tell channels of type %s", n.Config.Type())}
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -307,12 +307,6 @@ func (d *Dispatcher) TestAll(ctx context.Context, channels []*models.Channel) []
 	}
 	_ = tests.Wait() // a test that fails is a result
 	return results
-}
-
-// Available reports whether channels of this type can be told.
-func (d *Dispatcher) Available(t models.ChannelType) bool {
-	_, ok := d.notifiers[t]
-	return ok
 }
 
 // key is the same in every attempt of a delivery and different for every other, on other databases too.

@@ -68,9 +68,6 @@ func (r *Resolver) config(path string, in *ChannelConfigInput) (models.ChannelCo
 	if len(given) != 1 { // oneOf has refused it already, wherever it stood
 		return nil, models.Invalid(path, "needs exactly one of its fields")
 	}
-	if t := given[0].Type(); !r.Dispatcher.Available(t) {
-		return nil, models.Invalid(path, "channels of type %s are not available yet", t)
-	}
 	return given[0], nil
 }
 

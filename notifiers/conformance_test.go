@@ -36,6 +36,15 @@ type kit struct {
 // kits has every HTTP notifier's, from the file of its tests.
 var kits = []kit{webhookKit, slackKit, teamsKit, discordKit, pagerdutyKit, opsgenieKit}
 
+// succeed answers with status 200 as the service does.
+func (k kit) succeed(w http.ResponseWriter, r *http.Request) {
+	body := k.ok
+	if r.Method == http.MethodGet {
+		body = k.result
+	}
+	_, _ = io.WriteString(w, body)
+}
+
 func forEachKit(t *testing.T, f func(t *testing.T, k kit)) {
 	for _, k := range kits {
 		t.Run(k.name, func(t *testing.T) { f(t, k) })
