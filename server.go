@@ -295,6 +295,7 @@ func newFront(proxies access.Proxies) *front {
 	f.mux.HandleFunc("/readyz", f.ready)
 	f.mux.HandleFunc("/graphql", f.graphql)
 	f.mux.HandleFunc("/metrics", f.metrics)
+	f.mux.Handle("GET /alerts/{id}", playground.Links())
 	f.mux.Handle("/", page)
 	return f
 }

@@ -261,3 +261,50 @@ test('a token that is revoked signs the page out', async (t) => {
   await page.getByLabel('Token', { exact: true }).waitFor();
   assert.ok(!(await keepsNoSecret(page)).includes(token));
 });
+
+test('a link to an alert opens its query in a tab of its own, and runs nothing', async (t) => {
+  const server = await Server.start(t);
+  const { page, tried } = await openBrowser(t, server);
+  const id = await server.createAlert({ message: 'linked to' });
+  const asked = () => tried.api.filter((body) => body.includes('ShowAlert'));
+  const addresses = [];
+  page.on('framenavigated', (frame) => addresses.push(frame.url()));
+
+  // By somebody who is not signed in yet.
+  await page.goto(`${server.url}/alerts/${id}`);
+  assert.match(page.url(), /\/playground\?/);
+  await page.reload();
+  await signIn(page, token);
+  const tab = page.locator('.graphiql-tab-active', { hasText: 'ShowAlert' });
+  await tab.waitFor();
+  await until('the address to be short again', () => page.url() === `${server.url}/playground`);
+  await until('the query to be in the editor', async () => /ShowAlert/.test(await page.locator('.graphiql-query-editor').innerText()));
+  assert.deepEqual(asked(), [], 'the query was run by itself');
+  assert.ok((await page.locator('.graphiql-tab').count()) > 3, 'the examples are gone');
+  await runButton(page).click();
+  await answers(page, '"linked to"');
+  assert.equal(JSON.parse(asked()[0]).variables.id, id);
+
+  // And once more, with tabs that are open already: they stay, and so does it after a reload.
+  const tabs = await page.locator('.graphiql-tab').count();
+  const other = await server.createAlert({ message: 'linked to later' });
+  await page.goto(`${server.url}/alerts/${other}`);
+  await tab.waitFor();
+  await until('the address to be short again', () => page.url() === `${server.url}/playground`);
+  assert.equal(await page.locator('.graphiql-tab').count(), tabs + 1);
+  assert.equal(asked().length, 1, 'the query was run by itself');
+  await runButton(page).click();
+  await answers(page, '"linked to later"');
+  const saved = (variables) => {
+    const { tabs } = JSON.parse(sessionStorage.getItem('graphiql:tabState') ?? '{"tabs":[]}');
+    return tabs.some((kept) => kept.variables === variables);
+  };
+  await until('the page to save its tabs', () => page.evaluate(saved, `{"id": "${other}"}`));
+  await page.reload();
+  await tab.waitFor();
+  assert.equal(await page.locator('.graphiql-tab').count(), tabs + 1);
+
+  assert.ok(addresses.length > 3 && !addresses.some((address) => address.includes(token)), 'the token was in an address');
+  assert.deepEqual(tried.foreign, []);
+  assert.deepEqual(tried.complaints, []);
+});

@@ -10,7 +10,7 @@ import { parse } from 'graphql';
 import { createClient } from 'graphql-ws';
 import { useEffect, useState } from 'react';
 import { examples, newTab } from './examples.js';
-import { graphqlURL, storageFor } from './session.js';
+import { forgetLink, graphqlURL, linkedTab, storageFor } from './session.js';
 
 // The close codes that say that the token will not do.
 const refusals = new Set([4401, 4403]);
@@ -78,6 +78,7 @@ export default function Explorer({ token, onRefused, onLink }) {
   const [link, setLink] = useState(null);
   const [ready, setReady] = useState(false);
   const [storage] = useState(() => storageFor(token));
+  const [linked] = useState(linkedTab); // opened in a tab of its own, and never run by itself
   useEffect(() => {
     const opened = connect(token, onRefused, onLink);
     setLink(opened);
@@ -86,6 +87,10 @@ export default function Explorer({ token, onRefused, onLink }) {
       onLink('');
     };
   }, [token, onRefused, onLink]);
+
+  useEffect(() => {
+    if (ready) forgetLink();
+  }, [ready]);
 
   if (!link) return null;
   return (
@@ -99,7 +104,10 @@ export default function Explorer({ token, onRefused, onLink }) {
         showPersistHeadersSettings={false}
         isHeadersEditorEnabled={false}
         defaultQuery={newTab}
-        defaultTabs={examples}
+        // On a first visit the tabs are these; later on the linked one comes behind those that were open.
+        defaultTabs={linked ? [linked, ...examples] : examples}
+        initialQuery={linked?.query}
+        initialVariables={linked?.variables}
         schemaDescription
         inputValueDeprecation
       >

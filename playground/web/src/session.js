@@ -30,6 +30,20 @@ export const storageFor = (token) => ({
   },
 });
 
+// The query that the page was opened with (?query=…&variables=…), as links in messages do. It waits here until somebody is signed
+// in, and is opened once.
+const address = new URLSearchParams(location.search);
+let linked = address.get('query') && { query: address.get('query'), variables: address.get('variables') ?? '' };
+
+export const linkedTab = () => linked;
+
+// The tab is open: a reload is not to open it again.
+export function forgetLink() {
+  if (!linked) return;
+  linked = null;
+  history.replaceState(null, '', location.pathname);
+}
+
 export class Refused extends Error {}
 
 // What a pasted token comes down to: people copy the whole header, too.
