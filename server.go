@@ -197,7 +197,9 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 	r.sender.run(dispatcher.Run)
 	r.intake.run(func(ctx context.Context) { intake.Run(context.WithoutCancel(ctx), ctx.Done()) })
 	r.api = tracing.Handler(graph.NewHandler(
-		&graph.Resolver{Store: s, Directory: directory, Intake: intake, Dispatcher: dispatcher, Feed: events, Doorman: doorman, Log: log},
+		&graph.Resolver{
+			Store: s, Directory: directory, Intake: intake, Dispatcher: dispatcher, Feed: events, Doorman: doorman, Log: log, PublicURL: string(c.PublicURL),
+		},
 		graph.Options{AllowedOrigins: c.AllowedOrigins, Metrics: counted, Crowd: access.NewCrowd(), Draining: r.streams.ctx},
 	))
 	return r, nil

@@ -86,6 +86,8 @@ type MutationResolver interface {
 	ResolveAlert(ctx context.Context, id int64) (*models.Alert, error)
 	CreateChannel(ctx context.Context, input CreateChannelInput) (*models.Channel, error)
 	UpdateChannel(ctx context.Context, id int64, input UpdateChannelInput) (*models.Channel, error)
+	RotateSigningSecret(ctx context.Context, id int64) (*RotatedSecret, error)
+	DropPreviousSigningSecret(ctx context.Context, id int64) (*models.Channel, error)
 	SetChannelsActive(ctx context.Context, ids []int64, active bool) ([]*models.Channel, error)
 	DeleteChannels(ctx context.Context, ids []int64) (int, error)
 	TestChannel(ctx context.Context, id int64) (*models.TestResult, error)
@@ -107,6 +109,7 @@ type QueryResolver interface {
 	Delivery(ctx context.Context, id int64) (*models.Delivery, error)
 	Deliveries(ctx context.Context, filter *models.DeliveryFilter, first *int, after *string) (*DeliveryConnection, error)
 	PreviewRouting(ctx context.Context, input CreateAlertInput) ([]*models.RoutingDecision, error)
+	PreviewWebhookBody(ctx context.Context, template string, alertID *int64, kind models.DeliveryKind, digest bool) (string, error)
 	NotificationPause(ctx context.Context) (*models.Pause, error)
 	Viewer(ctx context.Context) (*models.Viewer, error)
 	Tokens(ctx context.Context) ([]*models.Token, error)
@@ -415,6 +418,21 @@ type Query {
   "Who would be told about this alert now, and why not the others. Stores nothing and sends nothing."
   previewRouting("The alert as it would be created." input: CreateAlertInput!): [RoutingDecision!]! @hasRole(anyOf: [VIEWER, ANALYST])
 
+  """
+  The body that a webhook channel with this ` + "`" + `bodyTemplate` + "`" + ` would be sent about an alert. Stores nothing and sends nothing.
+  BAD_USER_INPUT names what is wrong with the template, by line. That a body is JSON is looked at when the channel is saved.
+  """
+  previewWebhookBody(
+    "The template, as it would stand in ` + "`" + `bodyTemplate` + "`" + `."
+    template: String!
+    "The alert; left out = a sample."
+    alertId: ID
+    "What would be told about it."
+    kind: DeliveryKind! = ALERT
+    "True: a digest of three samples. Leave ` + "`" + `alertId` + "`" + ` out."
+    digest: Boolean! = false
+  ): String! @hasRole
+
   "The pause of all notifications that holds now; null when they go out."
   notificationPause: NotificationPause @hasRole(anyOf: [VIEWER, ANALYST])
 
@@ -449,6 +467,16 @@ type Mutation {
   sent back as it was shown, keeps the secret. The type of a channel cannot change.
   """
   updateChannel("The channel's id." id: ID!, "What changes." input: UpdateChannelInput!): Channel! @hasRole
+
+  """
+  Gives a webhook channel a new signing secret, which is made here and shown this once. The old one stays valid beside it: every
+  message carries both signatures, the new one first, until ` + "`" + `dropPreviousSigningSecret` + "`" + `. So no message is refused while
+  receivers change. A channel that did not sign begins to. CONFLICT while an earlier change is not finished.
+  """
+  rotateSigningSecret("The channel's id." id: ID!): RotatedSecret! @hasRole
+
+  "Ends a change of a webhook channel's signing secret: messages carry the new signature alone. A channel without a previous secret stays as it is."
+  dropPreviousSigningSecret("The channel's id." id: ID!): Channel! @hasRole
 
   "Switches channels on or off. Switching off cancels the deliveries that wait. Answers with the channels named."
   setChannelsActive("The channels; none given = all." ids: [ID!], "On or off." active: Boolean!): [Channel!]! @hasRole
@@ -682,6 +710,20 @@ input WebhookConfigInput {
   headers: StringMap
   "` + "`" + `whsec_` + "`" + ` and the base64 of 24 to 64 bytes: requests are signed as Standard Webhooks has it."
   signingSecret: String
+  """
+  While receivers change to a new ` + "`" + `signingSecret` + "`" + `: the one before it, in the same form. Every message then carries two
+  signatures, the new secret's first. Null or left out: the new one alone. ` + "`" + `rotateSigningSecret` + "`" + ` does all of it without your
+  having to know the old secret.
+  """
+  previousSigningSecret: String
+  """
+  For services that want a body of their own shape: a Go text/template, at most 64 KB, such as ` + "`" + `{"text": {{json .Message}}}` + "`" + `. It
+  sees .ID, .Type, .Severity, .SeverityLower, .Message, .IsResolved, .Event, .CreatedAt, .ResolvedAt, .Rustbucket, .Details,
+  .Occurrences, .Link, .Count, .Alerts, .Omitted; docs/channels/webhook.md describes them and the functions. When it is saved it is
+  tried on sample alerts, and must make JSON of all of them unless ` + "`" + `headers` + "`" + ` name another Content-Type. Try it before with
+  ` + "`" + `previewWebhookBody` + "`" + `. Left out: the usual JSON.
+  """
+  bodyTemplate: String
 }
 
 "A PagerDuty service, Events API v2."
@@ -740,6 +782,14 @@ type Channel {
   updatedAt: Time!
   "When it was deleted. A deleted channel is found through its deliveries and routing only."
   deletedAt: Time
+}
+
+"A new signing secret."
+type RotatedSecret {
+  "The new secret, in clear. It is not shown again."
+  signingSecret: String!
+  "The channel, which signs with it from now on."
+  channel: Channel!
 }
 
 "How many messages a channel gets at most."
@@ -811,6 +861,10 @@ type WebhookConfig {
   headers: StringMap
   "Masked; null when requests are not signed."
   signingSecret: String
+  "Masked; null unless requests are signed with the secret before, too."
+  previousSigningSecret: String
+  "The template of the body; null = the usual JSON."
+  bodyTemplate: String
 }
 
 "A PagerDuty service."
@@ -1368,6 +1422,16 @@ func (ec *executionContext) childFields_RateLimit(ctx context.Context, field gra
 	return nil, fmt.Errorf("no field named %q was found under type RateLimit", field.Name)
 }
 
+func (ec *executionContext) childFields_RotatedSecret(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "signingSecret":
+		return ec.fieldContext_RotatedSecret_signingSecret(ctx, field)
+	case "channel":
+		return ec.fieldContext_RotatedSecret_channel(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RotatedSecret", field.Name)
+}
+
 func (ec *executionContext) childFields_RoutingDecision(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "channel":
@@ -1652,6 +1716,20 @@ func (ec *executionContext) field_Mutation_deleteChannels_args(ctx context.Conte
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_dropPreviousSigningSecret_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (int64, error) {
+			return ec.unmarshalNID2int64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_pauseNotifications_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -1725,6 +1803,20 @@ func (ec *executionContext) field_Mutation_retryDelivery_args(ctx context.Contex
 }
 
 func (ec *executionContext) field_Mutation_revokeToken_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (int64, error) {
+			return ec.unmarshalNID2int64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_rotateSigningSecret_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
@@ -1965,6 +2057,44 @@ func (ec *executionContext) field_Query_previewRouting_args(ctx context.Context,
 		return nil, err
 	}
 	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_previewWebhookBody_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "template",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["template"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "alertId",
+		func(ctx context.Context, v any) (*int64, error) {
+			return ec.unmarshalOID2ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["alertId"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "kind",
+		func(ctx context.Context, v any) (models.DeliveryKind, error) {
+			return ec.unmarshalNDeliveryKind2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐDeliveryKind(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["kind"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "digest",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["digest"] = arg3
 	return args, nil
 }
 
@@ -4449,6 +4579,130 @@ func (ec *executionContext) fieldContext_Mutation_updateChannel(ctx context.Cont
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_rotateSigningSecret(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_rotateSigningSecret(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RotateSigningSecret(ctx, fc.Args["id"].(int64))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{})
+				if err != nil {
+					var zeroVal *RotatedSecret
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal *RotatedSecret
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *RotatedSecret) graphql.Marshaler {
+			return ec.marshalNRotatedSecret2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋgraphᚐRotatedSecret(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_rotateSigningSecret(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RotatedSecret(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_rotateSigningSecret_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_dropPreviousSigningSecret(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_dropPreviousSigningSecret(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DropPreviousSigningSecret(ctx, fc.Args["id"].(int64))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{})
+				if err != nil {
+					var zeroVal *models.Channel
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal *models.Channel
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *models.Channel) graphql.Marshaler {
+			return ec.marshalNChannel2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐChannel(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_dropPreviousSigningSecret(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Channel(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_dropPreviousSigningSecret_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_setChannelsActive(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5859,6 +6113,68 @@ func (ec *executionContext) fieldContext_Query_previewRouting(ctx context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_previewWebhookBody(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_previewWebhookBody(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().PreviewWebhookBody(ctx, fc.Args["template"].(string), fc.Args["alertId"].(*int64), fc.Args["kind"].(models.DeliveryKind), fc.Args["digest"].(bool))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{})
+				if err != nil {
+					var zeroVal string
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal string
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_previewWebhookBody(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type String does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_previewWebhookBody_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_notificationPause(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -6129,6 +6445,61 @@ func (ec *executionContext) _RateLimit_burst(ctx context.Context, field graphql.
 }
 func (ec *executionContext) fieldContext_RateLimit_burst(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("RateLimit", field, false, false, "Int")
+}
+
+func (ec *executionContext) _RotatedSecret_signingSecret(ctx context.Context, field graphql.CollectedField, obj *RotatedSecret) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RotatedSecret_signingSecret(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SigningSecret, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RotatedSecret_signingSecret(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RotatedSecret", field, false, false, "String")
+}
+
+func (ec *executionContext) _RotatedSecret_channel(ctx context.Context, field graphql.CollectedField, obj *RotatedSecret) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RotatedSecret_channel(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Channel, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *models.Channel) graphql.Marshaler {
+			return ec.marshalNChannel2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐChannel(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RotatedSecret_channel(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RotatedSecret",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Channel(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _RoutingDecision_channel(ctx context.Context, field graphql.CollectedField, obj *models.RoutingDecision) (ret graphql.Marshaler) {
@@ -6969,6 +7340,52 @@ func (ec *executionContext) _WebhookConfig_signingSecret(ctx context.Context, fi
 	)
 }
 func (ec *executionContext) fieldContext_WebhookConfig_signingSecret(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WebhookConfig", field, false, false, "String")
+}
+
+func (ec *executionContext) _WebhookConfig_previousSigningSecret(ctx context.Context, field graphql.CollectedField, obj *models.WebhookConfig) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WebhookConfig_previousSigningSecret(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PreviousSigningSecret, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_WebhookConfig_previousSigningSecret(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WebhookConfig", field, false, false, "String")
+}
+
+func (ec *executionContext) _WebhookConfig_bodyTemplate(ctx context.Context, field graphql.CollectedField, obj *models.WebhookConfig) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WebhookConfig_bodyTemplate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BodyTemplate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_WebhookConfig_bodyTemplate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("WebhookConfig", field, false, false, "String")
 }
 
@@ -9106,7 +9523,7 @@ func (ec *executionContext) unmarshalInputWebhookConfigInput(ctx context.Context
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"url", "headers", "signingSecret"}
+	fieldsInOrder := [...]string{"url", "headers", "signingSecret", "previousSigningSecret", "bodyTemplate"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -9134,6 +9551,20 @@ func (ec *executionContext) unmarshalInputWebhookConfigInput(ctx context.Context
 				return it, err
 			}
 			it.SigningSecret = data
+		case "previousSigningSecret":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("previousSigningSecret"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PreviousSigningSecret = data
+		case "bodyTemplate":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("bodyTemplate"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.BodyTemplate = data
 		}
 	}
 	return it, nil
@@ -10031,6 +10462,20 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "rotateSigningSecret":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_rotateSigningSecret(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "dropPreviousSigningSecret":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_dropPreviousSigningSecret(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "setChannelsActive":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_setChannelsActive(ctx, field)
@@ -10360,6 +10805,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_previewRouting(ctx, field)
 				})
+		case "previewWebhookBody":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_previewWebhookBody(ctx, field)
+				})
 		case "notificationPause":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
 				true, false,
@@ -10427,6 +10878,44 @@ func (ec *executionContext) _RateLimit(ctx context.Context, sel ast.SelectionSet
 			}
 		case "burst":
 			out.Values[i] = ec._RateLimit_burst(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var rotatedSecretImplementors = []string{"RotatedSecret"}
+
+func (ec *executionContext) _RotatedSecret(ctx context.Context, sel ast.SelectionSet, obj *RotatedSecret) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rotatedSecretImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RotatedSecret")
+		case "signingSecret":
+			out.Values[i] = ec._RotatedSecret_signingSecret(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "channel":
+			out.Values[i] = ec._RotatedSecret_channel(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -10803,6 +11292,16 @@ func (ec *executionContext) _WebhookConfig(ctx context.Context, sel ast.Selectio
 			}
 		case "signingSecret":
 			out.Values[i] = ec._WebhookConfig_signingSecret(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "previousSigningSecret":
+			out.Values[i] = ec._WebhookConfig_previousSigningSecret(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "bodyTemplate":
+			out.Values[i] = ec._WebhookConfig_bodyTemplate(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
@@ -11649,6 +12148,14 @@ func (ec *executionContext) marshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalerts�
 	}
 
 	return ret
+}
+
+func (ec *executionContext) marshalNRotatedSecret2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋgraphᚐRotatedSecret(ctx context.Context, sel ast.SelectionSet, v *RotatedSecret) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RotatedSecret!")
+		return graphql.Null
+	}
+	return ec._RotatedSecret(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNRoutingDecision2ᚕᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoutingDecisionᚄ(ctx context.Context, sel ast.SelectionSet, v []*models.RoutingDecision) graphql.Marshaler {

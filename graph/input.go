@@ -119,6 +119,9 @@ func (r *Resolver) apply(in *UpdateChannelInput, c *models.Channel) error {
 	if in.NotifyOnResolve != nil {
 		c.NotifyOnResolve = *in.NotifyOnResolve
 	}
+	if in.Config == nil {
+		return c.ValidButConfig("input")
+	}
 	return c.Valid("input")
 }
 

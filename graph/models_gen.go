@@ -106,6 +106,14 @@ type PageInfo struct {
 	EndCursor *string `json:"endCursor,omitempty"`
 }
 
+// A new signing secret.
+type RotatedSecret struct {
+	// The new secret, in clear. It is not shown again.
+	SigningSecret string `json:"signingSecret"`
+	// The channel, which signs with it from now on.
+	Channel *models.Channel `json:"channel"`
+}
+
 // What changes about a channel. A field left out keeps its value.
 type UpdateChannelInput struct {
 	// A name of your own, 1 to 255 characters, unique among the channels.

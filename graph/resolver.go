@@ -21,6 +21,7 @@ type Resolver struct {
 	Feed       *feed.Feed
 	Doorman    *access.Doorman
 	Log        *slog.Logger
+	PublicURL  string // as in notifiers.Settings
 }
 
 // channelsChanged makes the next alert, and what waits on these channels, see a change of them. The change itself is stored

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rustbucket/alerts/access"
 	"github.com/rustbucket/alerts/models"
+	"github.com/rustbucket/alerts/notifiers"
 )
 
 func (r *alertResolver) Deliveries(ctx context.Context, obj *models.Alert) ([]*models.Delivery, error) {
@@ -129,6 +130,23 @@ func (r *mutationResolver) UpdateChannel(ctx context.Context, id int64, input Up
 	}
 	r.channelsChanged(ctx, id)
 	return channel, nil
+}
+
+func (r *mutationResolver) RotateSigningSecret(ctx context.Context, id int64) (*RotatedSecret, error) {
+	secret := models.NewSigningSecret()
+	channel, err := r.changeWebhook(ctx, id, func(c *models.WebhookConfig) (*models.WebhookConfig, error) { return c.Rotated(secret) })
+	if err != nil {
+		return nil, err
+	}
+	return &RotatedSecret{SigningSecret: secret, Channel: channel}, nil
+}
+
+func (r *mutationResolver) DropPreviousSigningSecret(ctx context.Context, id int64) (*models.Channel, error) {
+	return r.changeWebhook(ctx, id, func(c *models.WebhookConfig) (*models.WebhookConfig, error) {
+		changed := *c
+		changed.PreviousSigningSecret = nil
+		return &changed, nil
+	})
 }
 
 func (r *mutationResolver) SetChannelsActive(ctx context.Context, ids []int64, active bool) ([]*models.Channel, error) {
@@ -314,6 +332,18 @@ func (r *queryResolver) PreviewRouting(ctx context.Context, input CreateAlertInp
 		return nil, err
 	}
 	return r.decisions(ctx, decisions), nil
+}
+
+func (r *queryResolver) PreviewWebhookBody(ctx context.Context, template string, alertID *int64, kind models.DeliveryKind, digest bool) (string, error) {
+	n, err := r.previewed(ctx, alertID, kind, digest)
+	if err != nil {
+		return "", err
+	}
+	body, err := notifiers.PreviewBody(template, n, r.PublicURL)
+	if err != nil {
+		return "", models.Invalid("template", "%s", err)
+	}
+	return body, nil
 }
 
 func (r *queryResolver) NotificationPause(ctx context.Context) (*models.Pause, error) {

@@ -26,6 +26,15 @@ func (c *Channel) Type() ChannelType { return c.Config.Type() }
 
 // Valid returns an Error that names the field at fault, below the given path, or nil.
 func (c *Channel) Valid(path string) error {
+	if err := c.ValidButConfig(path); err != nil {
+		return err
+	}
+	return c.Config.Valid(path + ".config")
+}
+
+// ValidButConfig is Valid for a channel whose config stays as it was stored: what was fine then may not be any more, and still
+// it may be renamed and switched off.
+func (c *Channel) ValidButConfig(path string) error {
 	if err := ValidText(path+".name", c.Name, MaxName); err != nil {
 		return err
 	}
@@ -38,10 +47,7 @@ func (c *Channel) Valid(path string) error {
 			return Invalid(field, "%q is named twice", t)
 		}
 	}
-	if err := c.RateLimit.Valid(path + ".rateLimit"); err != nil {
-		return err
-	}
-	return c.Config.Valid(path + ".config")
+	return c.RateLimit.Valid(path + ".rateLimit")
 }
 
 // Decide says whether this channel is told about an alert of this type and severity, and why not.

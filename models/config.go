@@ -94,6 +94,10 @@ func NewConfig(t ChannelType) (ChannelConfig, error) {
 	return info.New(), nil
 }
 
+// retiredConnector says what to do about a URL that Microsoft has switched off.
+const retiredConnector = `belongs to a connector of Microsoft Teams, and Microsoft has switched those off: in the Teams channel make a ` +
+	`Workflow "When a Teams webhook request is received", and give its URL to a channel of type TEAMS`
+
 // validURL never puts the URL itself into its error: it may be a secret.
 func validURL(field, raw string) error {
 	if raw == "" {
@@ -118,6 +122,9 @@ func validURL(field, raw string) error {
 	port, err := strconv.Atoi(u.Port())
 	if u.Hostname() == "" || (u.Port() != "" && (err != nil || port < 1 || port > 65535)) {
 		return Invalid(field, "has no host, or its port is not 1 to 65535: give the whole URL, such as https://example.com/hook")
+	}
+	if _, retired := ServiceOf(raw); retired {
+		return Invalid(field, "%s", retiredConnector)
 	}
 	return nil
 }
@@ -180,6 +187,14 @@ func maskKey(key *string) *string {
 	}
 	masked := Mask
 	return &masked
+}
+
+// unmaskKeyPtr leaves a mask that stands for nothing as it is: Valid refuses it.
+func unmaskKeyPtr(given, old *string) *string {
+	if given != nil && old != nil && *given == Mask {
+		return old
+	}
+	return given
 }
 
 func unmaskKey(given, old string) string {

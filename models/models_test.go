@@ -55,6 +55,7 @@ func TestConfig_MaskingHidesEverySecretAndUnmaskingBringsItBack(t *testing.T) {
 		&EmailConfig{Recipients: []string{"oncall@example.com"}},
 		&SlackConfig{WebhookURL: "https://hooks.slack.com/services/hunter2"},
 		&WebhookConfig{URL: "https://user:hunter2@example.com:8443/hunter2?k=hunter2#hunter2", Headers: map[string]string{"X-Key": "hunter2"}, SigningSecret: &secret},
+		&WebhookConfig{URL: "https://example.com", SigningSecret: &secret, PreviousSigningSecret: text(secretTwo), BodyTemplate: text(`{"text": {{json .Message}}}`)},
 		&WebhookConfig{URL: "https://example.com"},
 		&WebhookConfig{URL: "https://example.com/"},
 		&PagerDutyConfig{RoutingKey: "hunter2", URL: &eu},
@@ -66,7 +67,7 @@ func TestConfig_MaskingHidesEverySecretAndUnmaskingBringsItBack(t *testing.T) {
 			t.Errorf("%#v: %v", c, err)
 		}
 		shown, err := json.Marshal(c.Masked())
-		if err != nil || strings.Contains(string(shown), "hunter2") || strings.Contains(string(shown), secret) {
+		if err != nil || strings.Contains(string(shown), "hunter2") || strings.Contains(string(shown), secret) || strings.Contains(string(shown), secretTwo) {
 			t.Errorf("%T shows %s, %v", c, shown, err)
 		}
 		if back := c.Masked().Unmask(c); !reflect.DeepEqual(back, c) {

@@ -40,9 +40,9 @@ type webhookRustbucket struct {
 func (w *webhook) Send(ctx context.Context, n Notification) Outcome {
 	config := n.Config.(*models.WebhookConfig)
 	secrets := func() redactor { return webhookSecrets(config) }
-	body, err := webhookMessage(n)
+	body, err := w.message(n, config)
 	if err != nil {
-		return Outcome{Result: Permanent, Error: "cannot write the alert as JSON: " + err.Error()}
+		return Outcome{Result: Permanent, Error: cutRunes(clean("cannot write the body: "+err.Error(), false, secrets()), maxErrorRunes)}
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, config.URL, bytes.NewReader(body))
 	if err != nil {
@@ -54,14 +54,17 @@ func (w *webhook) Send(ctx context.Context, n Notification) Outcome {
 	}
 	return w.post(ctx, req, secrets, func(a answer) Outcome {
 		o := byStatus(a)
-		if o.Result != Delivered && isOldPagerDuty(req) {
-			o.Error += "; PagerDuty takes no plain webhooks and reads no X-Routing-Key: use a channel of type PagerDuty"
+		if hint := models.WrongService(config); o.Result != Delivered && hint != "" {
+			o.Error += "; " + hint
 		}
 		return o
 	})
 }
 
-func webhookMessage(n Notification) ([]byte, error) {
+func (w *webhook) message(n Notification, config *models.WebhookConfig) ([]byte, error) {
+	if config.BodyTemplate != nil {
+		return templateBody(*config.BodyTemplate, n, w.link)
+	}
 	if n.Digest != nil {
 		return marshalDigest(n.Digest)
 	}
@@ -102,37 +105,32 @@ func (w *webhook) setHeaders(h http.Header, key string, config *models.WebhookCo
 	h["Content-Type"] = []string{"application/json"}
 	h["User-Agent"] = []string{w.userAgent}
 	for name, value := range config.Headers {
-		if name = textproto.CanonicalMIMEHeaderKey(name); !isReserved(name) {
+		if name = textproto.CanonicalMIMEHeaderKey(name); !models.ReservedHeader(name) {
 			h[name] = []string{value}
 		}
 	}
 	now := w.now()
 	h["Webhook-Id"] = []string{key}
 	h["Webhook-Timestamp"] = []string{strconv.FormatInt(now.Unix(), 10)}
-	if config.SigningSecret == nil {
-		return nil
+	signatures := make([]string, 0, 2) // the new secret's first: some receivers try them in their order
+	for _, secret := range []*string{config.SigningSecret, config.PreviousSigningSecret} {
+		if secret == nil {
+			continue
+		}
+		signer, err := standardwebhooks.NewWebhook(*secret)
+		if err != nil {
+			return err
+		}
+		signature, err := signer.Sign(key, now, body)
+		if err != nil {
+			return err
+		}
+		signatures = append(signatures, signature)
 	}
-	signer, err := standardwebhooks.NewWebhook(*config.SigningSecret)
-	if err != nil {
-		return err
+	if len(signatures) > 0 {
+		h["Webhook-Signature"] = []string{strings.Join(signatures, " ")}
 	}
-	signature, err := signer.Sign(key, now, body)
-	if err != nil {
-		return err
-	}
-	h["Webhook-Signature"] = []string{signature}
 	return nil
-}
-
-// isReserved reports whether a channel may not set this header (in its canonical form): it belongs to the connection, to
-// the length and address of the message, or to its signature.
-func isReserved(name string) bool {
-	switch name {
-	case "Host", "Content-Length", "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
-		"Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade":
-		return true
-	}
-	return strings.HasPrefix(name, "Webhook-")
 }
 
 func webhookSecrets(config *models.WebhookConfig) redactor {
@@ -140,15 +138,11 @@ func webhookSecrets(config *models.WebhookConfig) redactor {
 	for _, value := range config.Headers {
 		r.addHeader(value)
 	}
-	if config.SigningSecret != nil {
-		r.add(*config.SigningSecret)
-		r.add(strings.TrimPrefix(*config.SigningSecret, "whsec_"))
+	for _, secret := range []*string{config.SigningSecret, config.PreviousSigningSecret} {
+		if secret != nil {
+			r.add(*secret)
+			r.add(strings.TrimPrefix(*secret, "whsec_"))
+		}
 	}
 	return r.sorted()
-}
-
-// isOldPagerDuty recognises what the guide of the old registry recommended and what never worked.
-func isOldPagerDuty(req *http.Request) bool {
-	host := strings.ToLower(req.URL.Hostname())
-	return (host == "events.pagerduty.com" || host == "events.eu.pagerduty.com") && req.Header.Get("X-Routing-Key") != ""
 }

@@ -17,16 +17,16 @@ import (
 var webhookKit = kit{
 	name: "webhook", channel: models.Webhook,
 	config: func(base string) models.ChannelConfig {
-		secret := "whsec_c2lnbmluZy1zZWNyZXQtb2YtdGhlLWtpdA=="
+		secret, previous := "whsec_c2lnbmluZy1zZWNyZXQtb2YtdGhlLWtpdA==", "whsec_cHJldmlvdXMtc2VjcmV0LW9mLXRoZS1raXQhISE="
 		return &models.WebhookConfig{
 			URL:           strings.Replace(base, "://", "://user-s3cret:pass-s3cret@", 1) + "/path-s3cret/deep?key=query-s3cret",
 			Headers:       map[string]string{"Authorization": "Bearer header-s3cret", "X-Api-Key": "a/key+s3cret"},
-			SigningSecret: &secret,
+			SigningSecret: &secret, PreviousSigningSecret: &previous,
 		}
 	},
 	ok: `{"taken":true}`,
 	secrets: []string{"user-s3cret", "pass-s3cret", "path-s3cret", "query-s3cret", "header-s3cret", "a/key+s3cret",
-		"a%2Fkey%2Bs3cret", `a\/key+s3cret`, "c2lnbmluZy1zZWNyZXQtb2YtdGhlLWtpdA==", "dXNlci1zM2NyZXQ6cGFzcy1zM2NyZXQ="},
+		"a%2Fkey%2Bs3cret", `a\/key+s3cret`, "c2lnbmluZy1zZWNyZXQtb2YtdGhlLWtpdA==", "cHJldmlvdXMtc2VjcmV0LW9mLXRoZS1raXQhISE=", "dXNlci1zM2NyZXQ6cGFzcy1zM2NyZXQ="},
 }
 
 // received is a request as a receiver sees it.
@@ -114,12 +114,47 @@ func TestWebhook_Headers(t *testing.T) {
 		if got.header.Get("Content-Length") == "1" {
 			t.Error("the channel set Content-Length")
 		}
-		verifier, err := standardwebhooks.NewWebhook(secret)
-		if err != nil {
-			t.Fatal(err)
+		verify(t, secret, got)
+	}
+}
+
+// verify fails the test unless a message is signed with this secret.
+func verify(t *testing.T, secret string, got received) {
+	t.Helper()
+	verifier, err := standardwebhooks.NewWebhook(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := verifier.Verify([]byte(got.body), got.header); err != nil {
+		t.Errorf("signature: %v", err)
+	}
+}
+
+func TestWebhook_SignsWithBothSecretsWhileOneIsChanged(t *testing.T) {
+	base, requests := receiver(t, "")
+	fresh, previous := "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2lnbmluZy1zZWNyZXQtb2YtdGhlLWtpdA=="
+	for _, c := range []struct {
+		secret, previous *string
+		signatures       int
+	}{{&fresh, &previous, 2}, {&fresh, nil, 1}, {nil, nil, 0}} {
+		o := testSet(t)[models.Webhook].Send(t.Context(), Notification{Key: "k", Alert: testAlert(),
+			Config: &models.WebhookConfig{URL: base, SigningSecret: c.secret, PreviousSigningSecret: c.previous}})
+		if o.Result != Delivered {
+			t.Fatalf("outcome %+v", o)
 		}
-		if err := verifier.Verify([]byte(got.body), got.header); err != nil {
-			t.Errorf("signature: %v", err)
+		got := <-requests
+		signatures := strings.Fields(got.header.Get("Webhook-Signature"))
+		if len(signatures) != c.signatures {
+			t.Errorf("signatures %q", signatures)
+		}
+		for i, secret := range []*string{c.secret, c.previous} {
+			if secret != nil {
+				alone := got
+				alone.header = got.header.Clone()
+				alone.header.Set("Webhook-Signature", signatures[i]) // the new secret's is the first
+				verify(t, *secret, alone)
+				verify(t, *secret, got)
+			}
 		}
 	}
 }
@@ -151,19 +186,6 @@ func TestWebhook_SignatureVector(t *testing.T) {
 	}
 	if got := h.Get("webhook-timestamp"); got != "1614265330" {
 		t.Errorf("timestamp %s", got)
-	}
-}
-
-func TestWebhook_OldPagerDutyChannelIsExplained(t *testing.T) {
-	for url, want := range map[string]bool{
-		"https://events.pagerduty.com/v2/enqueue": true, "https://Events.EU.pagerduty.com/v2/enqueue": true,
-		"https://events.pagerduty.com.example.com/": false,
-	} {
-		req := httptest.NewRequest(http.MethodPost, url, nil)
-		req.Header.Set("X-Routing-Key", "key")
-		if got := isOldPagerDuty(req); got != want {
-			t.Errorf("%s: %v", url, got)
-		}
 	}
 }
 
