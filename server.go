@@ -26,6 +26,7 @@ import (
 	"github.com/rustbucket/alerts/feed"
 	"github.com/rustbucket/alerts/graph"
 	"github.com/rustbucket/alerts/metrics"
+	"github.com/rustbucket/alerts/models"
 	"github.com/rustbucket/alerts/notifiers"
 	"github.com/rustbucket/alerts/playground"
 	"github.com/rustbucket/alerts/retention"
@@ -198,7 +199,8 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 	r.intake.run(func(ctx context.Context) { intake.Run(context.WithoutCancel(ctx), ctx.Done()) })
 	r.api = tracing.Handler(graph.NewHandler(
 		&graph.Resolver{
-			Store: s, Directory: directory, Intake: intake, Dispatcher: dispatcher, Feed: events, Doorman: doorman, Log: log, PublicURL: string(c.PublicURL),
+			Store: s, Directory: directory, Intake: intake, Dispatcher: dispatcher, Feed: events, Doorman: doorman, Log: log,
+			PublicURL: string(c.PublicURL), Around: models.Surroundings{NoMail: c.EmailHost == ""},
 		},
 		graph.Options{AllowedOrigins: c.AllowedOrigins, Metrics: counted, Crowd: access.NewCrowd(), Draining: r.streams.ctx},
 	))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -10,7 +11,7 @@ import (
 	"github.com/rustbucket/alerts/models"
 )
 
-const hookConfigQuery = `query($id: ID!) { channel(id: $id) { config { ... on WebhookConfig { url headers signingSecret previousSigningSecret bodyTemplate } } } }`
+const hookConfigQuery = `query($id: ID!) { channel(id: $id) { warnings config { ... on WebhookConfig { url headers signingSecret previousSigningSecret bodyTemplate } } } }`
 
 func TestAPI_RotatesASigningSecret(t *testing.T) {
 	s := startServer(t, "")
@@ -130,6 +131,7 @@ func TestAPI_LetsOnlyAdminsTouchSecretsAndTemplates(t *testing.T) {
 		`mutation { rotateSigningSecret(id: "1") { channel { id } } dropPreviousSigningSecret(id: "1") { id } }`: "ADMIN",
 		`mutation { dropPreviousSigningSecret(id: "1") { id } }`:                                                 "ADMIN",
 		`{ previewWebhookBody(template: "x") }`:                                                                  "ADMIN",
+		`{ channelTypes { type } channels { warnings } }`:                                                        "VIEWER ANALYST ADMIN",
 	} {
 		for role, token := range tokens {
 			a := s.as(token, query, nil)
@@ -137,6 +139,55 @@ func TestAPI_LetsOnlyAdminsTouchSecretsAndTemplates(t *testing.T) {
 				t.Errorf("%s: %s: %+v", role, query, a.Errors)
 			}
 		}
+	}
+}
+
+func TestAPI_ChannelTypesDescribeThemselves(t *testing.T) {
+	s := startServer(t, "")
+	types := s.do(`{ channelTypes { type title help fields { name title help kind required secret example } notifyOnResolve digests rateLimit { perMinute burst } docs } }`, nil)["channelTypes"].([]any)
+	byType := map[any]any{}
+	for _, info := range types {
+		byType[at(info, "type")] = info
+	}
+	slack := byType["SLACK"]
+	if at(slack, "title") != "Slack" || at(slack, "fields", 0, "name") != "webhookUrl" || at(slack, "fields", 0, "required") != true || at(slack, "fields", 0, "secret") != true ||
+		at(slack, "fields", 0, "kind") != "TEXT" || at(slack, "rateLimit", "perMinute") != 60.0 || at(slack, "digests") != true ||
+		!strings.HasSuffix(at(slack, "docs").(string), "/docs/channels/slack.md") {
+		t.Errorf("%v", slack)
+	}
+	hook, _ := json.Marshal(byType["WEBHOOK"])
+	for _, want := range []string{`"name":"bodyTemplate"`, `"kind":"LONG_TEXT"`, `"name":"previousSigningSecret"`, `"rateLimit":null`} {
+		if !strings.Contains(string(hook), want) {
+			t.Errorf("%s lacks %s", hook, want)
+		}
+	}
+}
+
+func TestAPI_WarnsOfChannelsThatWillNotWork(t *testing.T) {
+	s := startServer(t, "")
+	for name, c := range map[string]struct {
+		config map[string]any
+		says   string
+	}{
+		"PagerDuty": {webhook("https://events.pagerduty.com/v2/hunter2"), "type PAGERDUTY"},
+		"Discord":   {webhook("https://discord.com/api/webhooks/1/hunter2"), "type DISCORD"},
+		"mail":      {map[string]any{"email": map[string]any{"recipients": []any{"oncall@example.com"}}}, "EMAIL_HOST"},
+		"well":      {webhook("https://example.com/hunter2"), ""},
+	} {
+		data := s.do(`mutation($input: CreateChannelInput!) { createChannel(input: $input) { id warnings } }`, map[string]any{"input": map[string]any{"name": name, "config": c.config, "isActive": false}})
+		warnings, _ := at(data, "createChannel", "warnings").([]any)
+		if warnings == nil || (len(warnings) > 0) != (c.says != "") {
+			t.Errorf("%s: %v", name, data)
+			continue
+		}
+		if c.says != "" && (!strings.Contains(warnings[0].(string), c.says) || strings.Contains(warnings[0].(string), "hunter2")) {
+			t.Errorf("%s: %v", name, warnings)
+		}
+	}
+	mailed := startServer(t, "", "EMAIL_HOST=127.0.0.1")
+	id := mailed.createChannel("mail", map[string]any{"email": map[string]any{"recipients": []any{"oncall@example.com"}}})
+	if got := at(mailed.do(hookConfigQuery, map[string]any{"id": id}), "channel", "warnings").([]any); len(got) != 0 {
+		t.Errorf("with a mail server: %v", got)
 	}
 }
 
@@ -153,8 +204,8 @@ func TestAPI_RetiredConnectorFromBeforeStaysLoadable(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.createChannel("other", webhook("https://example.com")) // which reads the channels anew
-		data := s.do(`mutation { updateChannel(id: "1", input: {name: "renamed", isActive: false}) { name isActive } }`, nil)
-		if at(data, "updateChannel", "name") != "renamed" || at(data, "updateChannel", "isActive") != false {
+		data := s.do(`mutation { updateChannel(id: "1", input: {name: "renamed", isActive: false}) { name isActive warnings } }`, nil)
+		if at(data, "updateChannel", "name") != "renamed" || at(data, "updateChannel", "isActive") != false || !strings.Contains(at(data, "updateChannel", "warnings", 0).(string), "type TEAMS") {
 			t.Errorf("%v", data)
 		}
 	})

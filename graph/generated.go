@@ -65,6 +65,7 @@ type ChannelResolver interface {
 	Config(ctx context.Context, obj *models.Channel) (models.ChannelConfig, error)
 
 	Health(ctx context.Context, obj *models.Channel) (*models.ChannelHealth, error)
+	Warnings(ctx context.Context, obj *models.Channel) ([]string, error)
 }
 type DeliveryResolver interface {
 	Alert(ctx context.Context, obj *models.Delivery) (*models.Alert, error)
@@ -109,6 +110,7 @@ type QueryResolver interface {
 	Delivery(ctx context.Context, id int64) (*models.Delivery, error)
 	Deliveries(ctx context.Context, filter *models.DeliveryFilter, first *int, after *string) (*DeliveryConnection, error)
 	PreviewRouting(ctx context.Context, input CreateAlertInput) ([]*models.RoutingDecision, error)
+	ChannelTypes(ctx context.Context) ([]*models.TypeInfo, error)
 	PreviewWebhookBody(ctx context.Context, template string, alertID *int64, kind models.DeliveryKind, digest bool) (string, error)
 	NotificationPause(ctx context.Context) (*models.Pause, error)
 	Viewer(ctx context.Context) (*models.Viewer, error)
@@ -417,6 +419,9 @@ type Query {
 
   "Who would be told about this alert now, and why not the others. Stores nothing and sends nothing."
   previewRouting("The alert as it would be created." input: CreateAlertInput!): [RoutingDecision!]! @hasRole(anyOf: [VIEWER, ANALYST])
+
+  "Every channel type that there is, with what a form needs to know to ask for its configuration."
+  channelTypes: [ChannelTypeInfo!]! @hasRole(anyOf: [VIEWER, ANALYST])
 
   """
   The body that a webhook channel with this ` + "`" + `bodyTemplate` + "`" + ` would be sent about an alert. Stores nothing and sends nothing.
@@ -776,6 +781,8 @@ type Channel {
   notifyOnResolve: Boolean!
   "How it fares."
   health: ChannelHealth!
+  "What will probably not work as it was meant, such as a URL that belongs to a service with a channel type of its own, and the way out. Empty when all is well."
+  warnings: [String!]!
   "When it was created."
   createdAt: Time!
   "When it was last changed."
@@ -790,6 +797,56 @@ type RotatedSecret {
   signingSecret: String!
   "The channel, which signs with it from now on."
   channel: Channel!
+}
+
+"A channel type, described so that a form can be drawn for it without knowing it."
+type ChannelTypeInfo {
+  "The type."
+  type: ChannelType!
+  "Its name as people write it."
+  title: String!
+  "What it is, in one or two sentences."
+  help: String!
+  "The fields of its configuration, in the order of a form. They are those of its input, such as ` + "`" + `SlackConfigInput` + "`" + `."
+  fields: [ConfigField!]!
+  "Whether its channels are told of a resolve unless somebody decides otherwise."
+  notifyOnResolve: Boolean!
+  "Whether it can be told several alerts in one message. Where each alert is an incident of its own it cannot."
+  digests: Boolean!
+  "The rate limit of its channels unless somebody decides otherwise; null = none."
+  rateLimit: RateLimit
+  "Where its page is: how to set it up, and what each error means."
+  docs: String!
+}
+
+"A field of a channel's configuration."
+type ConfigField {
+  "Its name in the input."
+  name: String!
+  "Its name as people write it."
+  title: String!
+  "What belongs in it, and where it is found."
+  help: String!
+  "How to ask for it."
+  kind: FieldKind!
+  "True: it must be given."
+  required: Boolean!
+  "True: it is shown masked."
+  secret: Boolean!
+  "What it looks like. Made up: not to be sent as it is."
+  example: String!
+}
+
+"How a form asks for a field."
+enum FieldKind {
+  "A text on one line."
+  TEXT
+  "A text of several lines."
+  LONG_TEXT
+  "A list of texts."
+  LIST
+  "Names and their values."
+  MAP
 }
 
 "How many messages a channel gets at most."
@@ -1248,6 +1305,8 @@ func (ec *executionContext) childFields_Channel(ctx context.Context, field graph
 		return ec.fieldContext_Channel_notifyOnResolve(ctx, field)
 	case "health":
 		return ec.fieldContext_Channel_health(ctx, field)
+	case "warnings":
+		return ec.fieldContext_Channel_warnings(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_Channel_createdAt(ctx, field)
 	case "updatedAt":
@@ -1282,6 +1341,48 @@ func (ec *executionContext) childFields_ChannelHealth(ctx context.Context, field
 		return ec.fieldContext_ChannelHealth_oldestWaitingAge(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ChannelHealth", field.Name)
+}
+
+func (ec *executionContext) childFields_ChannelTypeInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "type":
+		return ec.fieldContext_ChannelTypeInfo_type(ctx, field)
+	case "title":
+		return ec.fieldContext_ChannelTypeInfo_title(ctx, field)
+	case "help":
+		return ec.fieldContext_ChannelTypeInfo_help(ctx, field)
+	case "fields":
+		return ec.fieldContext_ChannelTypeInfo_fields(ctx, field)
+	case "notifyOnResolve":
+		return ec.fieldContext_ChannelTypeInfo_notifyOnResolve(ctx, field)
+	case "digests":
+		return ec.fieldContext_ChannelTypeInfo_digests(ctx, field)
+	case "rateLimit":
+		return ec.fieldContext_ChannelTypeInfo_rateLimit(ctx, field)
+	case "docs":
+		return ec.fieldContext_ChannelTypeInfo_docs(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ChannelTypeInfo", field.Name)
+}
+
+func (ec *executionContext) childFields_ConfigField(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_ConfigField_name(ctx, field)
+	case "title":
+		return ec.fieldContext_ConfigField_title(ctx, field)
+	case "help":
+		return ec.fieldContext_ConfigField_help(ctx, field)
+	case "kind":
+		return ec.fieldContext_ConfigField_kind(ctx, field)
+	case "required":
+		return ec.fieldContext_ConfigField_required(ctx, field)
+	case "secret":
+		return ec.fieldContext_ConfigField_secret(ctx, field)
+	case "example":
+		return ec.fieldContext_ConfigField_example(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConfigField", field.Name)
 }
 
 func (ec *executionContext) childFields_CreatedToken(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3066,6 +3167,29 @@ func (ec *executionContext) fieldContext_Channel_health(_ context.Context, field
 	return fc, nil
 }
 
+func (ec *executionContext) _Channel_warnings(ctx context.Context, field graphql.CollectedField, obj *models.Channel) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Channel_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Channel().Warnings(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Channel_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Channel", field, true, true, "String")
+}
+
 func (ec *executionContext) _Channel_createdAt(ctx context.Context, field graphql.CollectedField, obj *models.Channel) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -3363,6 +3487,369 @@ func (ec *executionContext) _ChannelHealth_oldestWaitingAge(ctx context.Context,
 }
 func (ec *executionContext) fieldContext_ChannelHealth_oldestWaitingAge(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ChannelHealth", field, false, false, "Float")
+}
+
+func (ec *executionContext) _ChannelTypeInfo_type(ctx context.Context, field graphql.CollectedField, obj *models.TypeInfo) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelTypeInfo_type(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Type, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v models.ChannelType) graphql.Marshaler {
+			return ec.marshalNChannelType2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐChannelType(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelTypeInfo_type(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelTypeInfo", field, false, false, "ChannelType")
+}
+
+func (ec *executionContext) _ChannelTypeInfo_title(ctx context.Context, field graphql.CollectedField, obj *models.TypeInfo) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelTypeInfo_title(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Title, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelTypeInfo_title(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelTypeInfo", field, false, false, "String")
+}
+
+func (ec *executionContext) _ChannelTypeInfo_help(ctx context.Context, field graphql.CollectedField, obj *models.TypeInfo) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelTypeInfo_help(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Help, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelTypeInfo_help(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelTypeInfo", field, false, false, "String")
+}
+
+func (ec *executionContext) _ChannelTypeInfo_fields(ctx context.Context, field graphql.CollectedField, obj *models.TypeInfo) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelTypeInfo_fields(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Fields, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []models.ConfigField) graphql.Marshaler {
+			return ec.marshalNConfigField2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐConfigFieldᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelTypeInfo_fields(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ChannelTypeInfo",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ConfigField(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ChannelTypeInfo_notifyOnResolve(ctx context.Context, field graphql.CollectedField, obj *models.TypeInfo) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelTypeInfo_notifyOnResolve(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NotifyOnResolve, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelTypeInfo_notifyOnResolve(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelTypeInfo", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ChannelTypeInfo_digests(ctx context.Context, field graphql.CollectedField, obj *models.TypeInfo) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelTypeInfo_digests(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Digests, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelTypeInfo_digests(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelTypeInfo", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ChannelTypeInfo_rateLimit(ctx context.Context, field graphql.CollectedField, obj *models.TypeInfo) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelTypeInfo_rateLimit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RateLimit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *models.RateLimit) graphql.Marshaler {
+			return ec.marshalORateLimit2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRateLimit(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelTypeInfo_rateLimit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ChannelTypeInfo",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RateLimit(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ChannelTypeInfo_docs(ctx context.Context, field graphql.CollectedField, obj *models.TypeInfo) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelTypeInfo_docs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Docs(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelTypeInfo_docs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelTypeInfo", field, true, false, "String")
+}
+
+func (ec *executionContext) _ConfigField_name(ctx context.Context, field graphql.CollectedField, obj *models.ConfigField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConfigField_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConfigField_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConfigField", field, false, false, "String")
+}
+
+func (ec *executionContext) _ConfigField_title(ctx context.Context, field graphql.CollectedField, obj *models.ConfigField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConfigField_title(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Title, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConfigField_title(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConfigField", field, false, false, "String")
+}
+
+func (ec *executionContext) _ConfigField_help(ctx context.Context, field graphql.CollectedField, obj *models.ConfigField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConfigField_help(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Help, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConfigField_help(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConfigField", field, false, false, "String")
+}
+
+func (ec *executionContext) _ConfigField_kind(ctx context.Context, field graphql.CollectedField, obj *models.ConfigField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConfigField_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v models.FieldKind) graphql.Marshaler {
+			return ec.marshalNFieldKind2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐFieldKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConfigField_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConfigField", field, false, false, "FieldKind")
+}
+
+func (ec *executionContext) _ConfigField_required(ctx context.Context, field graphql.CollectedField, obj *models.ConfigField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConfigField_required(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Required, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConfigField_required(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConfigField", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ConfigField_secret(ctx context.Context, field graphql.CollectedField, obj *models.ConfigField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConfigField_secret(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Secret, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConfigField_secret(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConfigField", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ConfigField_example(ctx context.Context, field graphql.CollectedField, obj *models.ConfigField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConfigField_example(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Example, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConfigField_example(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConfigField", field, false, false, "String")
 }
 
 func (ec *executionContext) _CreatedToken_token(ctx context.Context, field graphql.CollectedField, obj *CreatedToken) (ret graphql.Marshaler) {
@@ -6109,6 +6596,56 @@ func (ec *executionContext) fieldContext_Query_previewRouting(ctx context.Contex
 	if fc.Args, err = ec.field_Query_previewRouting_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_channelTypes(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_channelTypes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().ChannelTypes(ctx)
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"VIEWER", "ANALYST"})
+				if err != nil {
+					var zeroVal []*models.TypeInfo
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal []*models.TypeInfo
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v []*models.TypeInfo) graphql.Marshaler {
+			return ec.marshalNChannelTypeInfo2ᚕᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐTypeInfoᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_channelTypes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ChannelTypeInfo(ctx, field)
+		},
 	}
 	return fc, nil
 }
@@ -9893,6 +10430,12 @@ func (ec *executionContext) _Channel(ctx context.Context, sel ast.SelectionSet, 
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Channel_health(ctx, field, obj)
 				})
+		case "warnings":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Channel_warnings(ctx, field, obj)
+				})
 		case "createdAt":
 			out.Values[i] = ec._Channel_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -9984,6 +10527,137 @@ func (ec *executionContext) _ChannelHealth(ctx context.Context, sel ast.Selectio
 		case "oldestWaitingAge":
 			out.Values[i] = ec._ChannelHealth_oldestWaitingAge(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var channelTypeInfoImplementors = []string{"ChannelTypeInfo"}
+
+func (ec *executionContext) _ChannelTypeInfo(ctx context.Context, sel ast.SelectionSet, obj *models.TypeInfo) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, channelTypeInfoImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ChannelTypeInfo")
+		case "type":
+			out.Values[i] = ec._ChannelTypeInfo_type(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "title":
+			out.Values[i] = ec._ChannelTypeInfo_title(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "help":
+			out.Values[i] = ec._ChannelTypeInfo_help(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "fields":
+			out.Values[i] = ec._ChannelTypeInfo_fields(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "notifyOnResolve":
+			out.Values[i] = ec._ChannelTypeInfo_notifyOnResolve(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "digests":
+			out.Values[i] = ec._ChannelTypeInfo_digests(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rateLimit":
+			out.Values[i] = ec._ChannelTypeInfo_rateLimit(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "docs":
+			out.Values[i] = ec._ChannelTypeInfo_docs(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var configFieldImplementors = []string{"ConfigField"}
+
+func (ec *executionContext) _ConfigField(ctx context.Context, sel ast.SelectionSet, obj *models.ConfigField) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, configFieldImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ConfigField")
+		case "name":
+			out.Values[i] = ec._ConfigField_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "title":
+			out.Values[i] = ec._ConfigField_title(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "help":
+			out.Values[i] = ec._ConfigField_help(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "kind":
+			out.Values[i] = ec._ConfigField_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "required":
+			out.Values[i] = ec._ConfigField_required(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "secret":
+			out.Values[i] = ec._ConfigField_secret(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "example":
+			out.Values[i] = ec._ConfigField_example(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -10804,6 +11478,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_previewRouting(ctx, field)
+				})
+		case "channelTypes":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_channelTypes(ctx, field)
 				})
 		case "previewWebhookBody":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
@@ -11834,6 +12514,50 @@ func (ec *executionContext) marshalNChannelType2githubᚗcomᚋrustbucketᚋaler
 	return v
 }
 
+func (ec *executionContext) marshalNChannelTypeInfo2ᚕᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐTypeInfoᚄ(ctx context.Context, sel ast.SelectionSet, v []*models.TypeInfo) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNChannelTypeInfo2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐTypeInfo(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNChannelTypeInfo2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐTypeInfo(ctx context.Context, sel ast.SelectionSet, v *models.TypeInfo) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ChannelTypeInfo!")
+		return graphql.Null
+	}
+	return ec._ChannelTypeInfo(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNConfigField2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐConfigField(ctx context.Context, sel ast.SelectionSet, v models.ConfigField) graphql.Marshaler {
+	return ec._ConfigField(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNConfigField2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐConfigFieldᚄ(ctx context.Context, sel ast.SelectionSet, v []models.ConfigField) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNConfigField2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐConfigField(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNCreateAlertInput2githubᚗcomᚋrustbucketᚋalertsᚋgraphᚐCreateAlertInput(ctx context.Context, v any) (CreateAlertInput, error) {
 	res, err := ec.unmarshalInputCreateAlertInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -11996,6 +12720,16 @@ func (ec *executionContext) unmarshalNFeedEventKind2githubᚗcomᚋrustbucketᚋ
 }
 
 func (ec *executionContext) marshalNFeedEventKind2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐFeedEventKind(ctx context.Context, sel ast.SelectionSet, v models.FeedEventKind) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNFieldKind2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐFieldKind(ctx context.Context, v any) (models.FieldKind, error) {
+	var res models.FieldKind
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNFieldKind2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐFieldKind(ctx context.Context, sel ast.SelectionSet, v models.FieldKind) graphql.Marshaler {
 	return v
 }
 

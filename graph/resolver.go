@@ -9,6 +9,7 @@ import (
 	"github.com/rustbucket/alerts/access"
 	"github.com/rustbucket/alerts/dispatch"
 	"github.com/rustbucket/alerts/feed"
+	"github.com/rustbucket/alerts/models"
 	"github.com/rustbucket/alerts/store"
 )
 
@@ -21,7 +22,8 @@ type Resolver struct {
 	Feed       *feed.Feed
 	Doorman    *access.Doorman
 	Log        *slog.Logger
-	PublicURL  string // as in notifiers.Settings
+	PublicURL  string              // as in notifiers.Settings
+	Around     models.Surroundings // what channels are warned about
 }
 
 // channelsChanged makes the next alert, and what waits on these channels, see a change of them. The change itself is stored

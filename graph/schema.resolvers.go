@@ -38,6 +38,10 @@ func (r *channelResolver) Health(ctx context.Context, obj *models.Channel) (*mod
 	return health, err
 }
 
+func (r *channelResolver) Warnings(ctx context.Context, obj *models.Channel) ([]string, error) {
+	return obj.Warnings(r.Around), nil
+}
+
 func (r *deliveryResolver) Alert(ctx context.Context, obj *models.Delivery) (*models.Alert, error) {
 	if obj.Alert != nil {
 		return obj.Alert, nil
@@ -332,6 +336,16 @@ func (r *queryResolver) PreviewRouting(ctx context.Context, input CreateAlertInp
 		return nil, err
 	}
 	return r.decisions(ctx, decisions), nil
+}
+
+func (r *queryResolver) ChannelTypes(ctx context.Context) ([]*models.TypeInfo, error) {
+	available := []*models.TypeInfo{}
+	for _, t := range models.TypeInfos() {
+		if r.Dispatcher.Available(t.Type) {
+			available = append(available, t)
+		}
+	}
+	return available, nil
 }
 
 func (r *queryResolver) PreviewWebhookBody(ctx context.Context, template string, alertID *int64, kind models.DeliveryKind, digest bool) (string, error) {

@@ -60,6 +60,11 @@ type ConfigField struct {
 	Example  string
 }
 
+// Docs is the address of the type's page.
+func (t *TypeInfo) Docs() string {
+	return "https://github.com/rustbucket/alerts/blob/main/docs/channels/" + strings.ToLower(string(t.Type)) + ".md"
+}
+
 // typeInfos are the channel types there are. A new one has its row here.
 var typeInfos = []*TypeInfo{&emailType, &slackType, &webhookType, &pagerdutyType, &opsgenieType, &teamsType, &discordType}
 
