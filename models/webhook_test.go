@@ -2,9 +2,14 @@ package models
 
 import (
 	"errors"
+	"maps"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rustbucket/alerts/models/bodytemplate"
 )
 
 const (
@@ -94,6 +99,43 @@ func TestWebhookConfig_BodyTemplateIsTriedWhenSaved(t *testing.T) {
 		if (says == "") != (c.says == "") || !strings.Contains(says, c.says) || says != "" && field != "input.config.webhook.bodyTemplate" {
 			t.Errorf("%.80q as %q: %s %s\nwant %s", c.template, c.contentType, field, says, c.says)
 		}
+	}
+}
+
+// The templates on the webhook's page can be saved, and give what stands below them.
+func TestWebhookPage_TemplatesGiveWhatItSays(t *testing.T) {
+	page, err := os.ReadFile("../docs/channels/webhook.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := regexp.MustCompile("(?s)```gotemplate\n(.*?)\n```.*?```json\n(.*?)\n```").FindAllSubmatch(page, -1)
+	if len(examples) < 2 {
+		t.Fatalf("%d examples", len(examples))
+	}
+	for _, example := range examples {
+		source, want := string(example[1]), string(example[2])
+		if err := (&WebhookConfig{URL: "https://example.com", BodyTemplate: &source}).Valid("config"); err != nil {
+			t.Errorf("%s\n%v", source, err)
+			continue
+		}
+		compiled, err := bodytemplate.Compile(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := compiled.Execute(AlertView(SampleAlert(false), TellAlert, BodyFacts{Link: sampleLink}))
+		if err != nil || got != want {
+			t.Errorf("%s\ngives %s, %v\nwant %s", source, got, err, want)
+		}
+	}
+	view := AlertView(SampleAlert(false), TellAlert, BodyFacts{})
+	for name := range view {
+		if !strings.Contains(string(page), "`."+name+"`") && name != "Rustbucket" {
+			t.Errorf("the page does not tell of .%s", name)
+		}
+	}
+	digest := DigestView(SampleDigest(), 3, BodyFacts{})
+	if a, b := slices.Sorted(maps.Keys(view)), slices.Sorted(maps.Keys(digest)); !slices.Equal(a, b) {
+		t.Errorf("an alert has %v, a digest %v", a, b)
 	}
 }
 

@@ -26,6 +26,8 @@ func view() Record {
 
 func TestTemplate_Gives(t *testing.T) {
 	for source, want := range map[string]string{
+		`{{json (print .Severity ": " .ID " " .Details.tags .Link)}}`:                    `"HIGH: 7 [\"a\",\"b\"]"`,
+		`{{$t := ""}}{{range .Alerts}}{{$t = print $t .Message "\n"}}{{end}}{{json $t}}`: `"one\ntwo\n"`,
 		`{{.ID}} {{.Message}}`:                   `7 say "hi" <&> é 👩‍👩‍👧`,
 		`{{json .Message}}`:                      `"say \"hi\" <&> é 👩‍👩‍👧"`,
 		`{{.Message | json}}`:                    `"say \"hi\" <&> é 👩‍👩‍👧"`,
@@ -101,7 +103,7 @@ func TestCompile_RefusesAndNamesTheLine(t *testing.T) {
 		{"a\x00", 0, "NUL"},
 		{strings.Repeat("x", MaxSource+1), 0, "at most 65536"},
 		{"\n{{.ID", 2, "unclosed"},
-		{"\n\n{{nosuch .ID}}", 3, "there are json, upper"},
+		{"\n\n{{nosuch .ID}}", 3, "there are json, print, upper"},
 		{"{{if}}{{end}}", 1, "missing value"},
 		{"\n{{define \"x\"}}{{end}}", 2, "define"},
 		{"\n{{block \"x\" .}}{{end}}", 2, "define, block"},
@@ -220,6 +222,8 @@ func TestExecute_HostileTemplatesEndSoon(t *testing.T) {
 		"everything, often":        loops(2, "$.Alerts", "{{if json $}}{{end}}"),
 		"JSON of JSON of JSON":     "{{$x := .Message}}" + loops(2, "$.Alerts", "{{$x = json $x}}"),
 		"a text that doubles":      "{{$x := \"aaaaaaaaaaaaaaaa\"}}" + loops(2, "$.Alerts", "{{$x = join $x $.Details.tags}}"),
+		"a text that grows":        "{{$x := \"\"}}{{range .Alerts}}{{range $.Alerts}}{{$x = print $x .Type}}{{end}}{{end}}",
+		"a text that is doubled":   "{{$x := .Message}}" + loops(2, "$.Alerts", "{{$x = print $x $x}}"),
 		"a list joined by a lot":   "{{join (index .Alerts 0).Message (index .Alerts 0).Details}}",
 		"long texts compared":      loops(3, "$.Alerts", "{{if eq .Message (index $.Alerts 1).Message}}{{end}}"),
 		"long texts cut":           loops(3, "$.Alerts", "{{if truncate 9999 .Message}}{{end}}"),

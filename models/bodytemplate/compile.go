@@ -29,13 +29,13 @@ const name = "bodyTemplate"
 
 // Template is a template that is fit to be run, any number of times at once.
 type Template struct {
-	source  string
-	code    *template.Template
-	printed []printed
+	source string
+	code   *template.Template
+	places []place
 }
 
-// printed is a place of the template whose value is printed.
-type printed struct {
+// place is where in the template a value is printed.
+type place struct {
 	line int    // 1 and up
 	text string // the pipeline as it was written
 }
@@ -96,7 +96,7 @@ func Compile(source string) (*Template, error) {
 	if err != nil {
 		return nil, explain(err)
 	}
-	return &Template{source: source, code: code, printed: c.printed}, nil
+	return &Template{source: source, code: code, places: c.places}, nil
 }
 
 const notAllowed = "define, block and template are not allowed: write it out where it is needed"
@@ -122,9 +122,9 @@ func explain(err error) *Error {
 
 // compiler walks a parsed template, refuses what is not allowed, and rewrites the rest.
 type compiler struct {
-	source  string
-	printed []printed
-	nodes   int // seen in the innermost loop so far
+	source string
+	places []place
+	nodes  int // seen in the innermost loop so far
 }
 
 func (c *compiler) lineOf(pos int) int {
@@ -159,9 +159,9 @@ func (c *compiler) node(n parse.Node, depth int) error {
 		if err := c.pipe(n.Pipe, depth); err != nil || len(n.Pipe.Decl) > 0 {
 			return err
 		}
-		place := &parse.NumberNode{NodeType: parse.NodeNumber, Pos: n.Pos, IsInt: true, Int64: int64(len(c.printed)), Text: strconv.Itoa(len(c.printed))}
-		c.printed = append(c.printed, printed{c.lineOf(int(n.Pos)), text})
-		n.Pipe.Cmds = append(n.Pipe.Cmds, call(n.Pos, "print", place))
+		at := &parse.NumberNode{NodeType: parse.NodeNumber, Pos: n.Pos, IsInt: true, Int64: int64(len(c.places)), Text: strconv.Itoa(len(c.places))}
+		c.places = append(c.places, place{c.lineOf(int(n.Pos)), text})
+		n.Pipe.Cmds = append(n.Pipe.Cmds, call(n.Pos, "show", at))
 		return nil
 	case *parse.IfNode:
 		return c.branch(&n.BranchNode, depth)

@@ -23,6 +23,7 @@ const many = MaxSource // more than a template has room for
 // functions are all that there are.
 var functions = []function{
 	{"json", 1, 1, "one value: json .Message", false},
+	{"print", 1, many, "values, and writes them one after the other: print .Severity \": \" .Message", false},
 	{"upper", 1, 1, "one text: upper .Type", false},
 	{"lower", 1, 1, "one text: lower .Type", false},
 	{"truncate", 2, 2, "a length in characters and a text: truncate 100 .Message", false},
@@ -61,16 +62,17 @@ func functionNames() string {
 
 // calls are the functions as the library calls them: the template's own, and those that are put into it.
 var calls = template.FuncMap{
-	"view":  func(r *run) any { return r.view },
-	"get":   get,
-	"each":  each,
-	"tick":  func(r *run, nodes int) (string, error) { return "", r.charge(nodes * nodeWork) },
-	"print": show,
+	"view": func(r *run) any { return r.view },
+	"get":  get,
+	"each": each,
+	"tick": func(r *run, nodes int) (string, error) { return "", r.charge(nodes * nodeWork) },
+	"show": show,
 
 	"json": func(r *run, v any) (string, error) {
 		b, err := encode(r, v)
 		return string(b), err
 	},
+	"print":    printed,
 	"upper":    func(r *run, v any) (string, error) { return onText(r, v, strings.ToUpper) },
 	"lower":    func(r *run, v any) (string, error) { return onText(r, v, strings.ToLower) },
 	"truncate": truncate,
@@ -111,13 +113,28 @@ func show(r *run, place int, v any) (string, error) {
 	return s, err
 }
 
+// printed puts texts together. A template may make a long one piece by piece, so that copying is charged as what it costs.
+func printed(r *run, values ...any) (string, error) {
+	var b strings.Builder
+	for _, v := range values {
+		s, err := text(r, v)
+		if err != nil {
+			return "", err
+		}
+		if b.Len()+len(s) > MaxOutput {
+			return "", errTooLarge
+		}
+		b.WriteString(s)
+	}
+	return b.String(), r.charge(nodeWork + b.Len()/8)
+}
+
 func onText(r *run, v any, f func(string) string) (string, error) {
 	s, err := text(r, v)
 	if err != nil {
 		return "", err
 	}
-	s = f(s)
-	return s, r.charge(len(s))
+	return f(s), r.charge(len(s))
 }
 
 // truncate keeps so many characters, the last of them an ellipsis when some were left out. What people see as one character
@@ -161,8 +178,10 @@ func join(r *run, between, v any) (string, error) {
 		if i > 0 {
 			b.WriteString(sep)
 		}
-		b.WriteString(s)
-		if err := r.charge(nodeWork + len(sep) + len(s)); err != nil {
+		if b.WriteString(s); b.Len() > MaxOutput {
+			return "", errTooLarge
+		}
+		if err := r.charge(nodeWork + (len(sep)+len(s))/8); err != nil {
 			return "", err
 		}
 	}

@@ -118,7 +118,7 @@ func (t *Template) checkJSON(r *run, body string) error {
 		if m.from > at {
 			break
 		}
-		p := t.printed[m.place]
+		p := t.places[m.place]
 		if at < m.to {
 			return &Error{Line: p.line, Message: fmt.Sprintf("what {{%.60s}} writes makes the body no JSON (%v): %s", p.text, err, mend(p.text))}
 		}

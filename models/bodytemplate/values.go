@@ -91,7 +91,7 @@ func text(r *run, v any) (string, error) {
 	case nil:
 		return "", nil
 	case string:
-		return v, r.charge(len(v))
+		return v, nil
 	case bool:
 		return strconv.FormatBool(v), nil
 	}
