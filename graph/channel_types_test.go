@@ -2,6 +2,7 @@ package graph
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -54,6 +55,18 @@ func TestSchema_ChannelTypesDescribeTheirInputs(t *testing.T) {
 		slices.Sort(shown)
 		if !slices.Equal(want, got) || !slices.Equal(want, shown) {
 			t.Errorf("%s takes %v, %v are described and %v are shown", def.Name, want, got, shown)
+		}
+	}
+}
+
+func TestChannelConfigInput_EveryTypeIsRead(t *testing.T) {
+	fields := reflect.TypeFor[ChannelConfigInput]()
+	for i := range fields.NumField() {
+		in := new(ChannelConfigInput)
+		config := reflect.New(fields.Field(i).Type.Elem())
+		reflect.ValueOf(in).Elem().Field(i).Set(config)
+		if given := in.given(); len(given) != 1 || given[0] != config.Interface() {
+			t.Errorf("%s: %v", fields.Field(i).Name, given)
 		}
 	}
 }

@@ -51,8 +51,17 @@ func newAlerts(ctx context.Context, inputs []*CreateAlertInput) ([]*models.NewAl
 	return alerts, nil
 }
 
-// config gives the one config that was given, if channels of its type are available.
-func (r *Resolver) config(path string, in *ChannelConfigInput) (models.ChannelConfig, error) {
+// oneConfig gives the one config that was given.
+func oneConfig(path string, in *ChannelConfigInput) (models.ChannelConfig, error) {
+	given := in.given()
+	if len(given) != 1 { // oneOf has refused it already, wherever it stood
+		return nil, models.Invalid(path, "needs exactly one of its fields")
+	}
+	return given[0], nil
+}
+
+// given has the configs that are not null.
+func (in *ChannelConfigInput) given() []models.ChannelConfig {
 	var given []models.ChannelConfig
 	for _, c := range []struct {
 		config models.ChannelConfig
@@ -65,14 +74,11 @@ func (r *Resolver) config(path string, in *ChannelConfigInput) (models.ChannelCo
 			given = append(given, c.config)
 		}
 	}
-	if len(given) != 1 { // oneOf has refused it already, wherever it stood
-		return nil, models.Invalid(path, "needs exactly one of its fields")
-	}
-	return given[0], nil
+	return given
 }
 
 func (r *Resolver) newChannel(in *CreateChannelInput) (*models.Channel, error) {
-	config, err := r.config("input.config", in.Config)
+	config, err := oneConfig("input.config", in.Config)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +98,7 @@ func (r *Resolver) newChannel(in *CreateChannelInput) (*models.Channel, error) {
 // apply changes a channel as the input says.
 func (r *Resolver) apply(in *UpdateChannelInput, c *models.Channel) error {
 	if in.Config != nil {
-		config, err := r.config("input.config", in.Config)
+		config, err := oneConfig("input.config", in.Config)
 		if err != nil {
 			return err
 		}

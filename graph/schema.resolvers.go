@@ -194,7 +194,7 @@ func (r *mutationResolver) TestChannels(ctx context.Context, ids []int64) ([]*mo
 }
 
 func (r *mutationResolver) TestChannelConfig(ctx context.Context, config ChannelConfigInput) (*models.TestResult, error) {
-	c, err := r.config("config", &config)
+	c, err := oneConfig("config", &config)
 	if err != nil {
 		return nil, err
 	}
@@ -339,13 +339,7 @@ func (r *queryResolver) PreviewRouting(ctx context.Context, input CreateAlertInp
 }
 
 func (r *queryResolver) ChannelTypes(ctx context.Context) ([]*models.TypeInfo, error) {
-	available := []*models.TypeInfo{}
-	for _, t := range models.TypeInfos() {
-		if r.Dispatcher.Available(t.Type) {
-			available = append(available, t)
-		}
-	}
-	return available, nil
+	return models.TypeInfos(), nil
 }
 
 func (r *queryResolver) PreviewWebhookBody(ctx context.Context, template string, alertID *int64, kind models.DeliveryKind, digest bool) (string, error) {

@@ -209,21 +209,3 @@ func TestConfig_RetiredConnectorIsRefusedWithTheWayOut(t *testing.T) {
 		}
 	}
 }
-
-func TestTypeInfos_AreInWords(t *testing.T) {
-	var seen []ChannelType
-	for _, info := range TypeInfos() {
-		seen = append(seen, info.Type)
-		if info.Title == "" || info.Help == "" || len(info.Fields) == 0 || info.New().Type() != info.Type {
-			t.Errorf("%+v", info)
-		}
-		for _, f := range info.Fields {
-			if f.Title == "" || !strings.HasSuffix(f.Help, ".") || f.Example == "" || !slices.Contains(fieldKinds, f.Kind) {
-				t.Errorf("%s: %+v", info.Type, f)
-			}
-		}
-	}
-	if len(seen) < 7 {
-		t.Errorf("%v", seen)
-	}
-}
