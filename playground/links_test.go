@@ -10,6 +10,7 @@ import (
 
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
 func TestLinks_LeadToAQueryOfTheAlertBelowAnyPrefix(t *testing.T) {
@@ -34,7 +35,7 @@ func TestLinks_LeadToAQueryOfTheAlertBelowAnyPrefix(t *testing.T) {
 		t.Fatal(err)
 	}
 	schema := gqlparser.MustLoadSchema(&ast.Source{Input: string(source)})
-	if _, errs := gqlparser.LoadQuery(schema, target.Query().Get("query")); errs != nil {
+	if _, errs := gqlparser.LoadQueryWithRules(schema, target.Query().Get("query"), rules.NewDefaultRules()); errs != nil {
 		t.Errorf("the query does not fit the schema: %v", errs)
 	}
 }

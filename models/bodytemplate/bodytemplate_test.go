@@ -246,8 +246,8 @@ func TestExecute_HostileTemplatesEndSoon(t *testing.T) {
 			if !errors.As(err, &e) || !e.TooMuch {
 				t.Errorf("%d bytes, %v", len(body), err)
 			}
-			// Some 0.1 s; the race detector and a busy machine take their share.
-			if limit := 5 * time.Second; took > limit {
+			// Below 0.1 s; the race detector and a busy machine make it more.
+			if limit := 10 * time.Second; took > limit {
 				t.Errorf("took %v", took)
 			}
 			t.Logf("%v: %v", took, err)

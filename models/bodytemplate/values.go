@@ -150,7 +150,7 @@ func weighMap(r *run, m map[string]any) error {
 
 // decode reads JSON. Whole numbers stay exact.
 func decode(r *run, raw json.RawMessage) (any, error) {
-	if err := r.charge(len(raw)); err != nil {
+	if err := r.charge(8 * len(raw)); err != nil { // it is slow, and what comes of it large
 		return nil, err
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
