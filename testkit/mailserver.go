@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math"
 	"math/big"
 	"net"
 	"slices"
@@ -79,7 +80,8 @@ type MailServer struct {
 	stuck    int
 	open     int
 	changed  chan struct{} // closed and replaced when mails, stuck or open changes
-	refusals map[string]*smtp.SMTPError
+	refusals map[string]*refusal
+	asked    map[string]int
 	replies  map[Stage]*smtp.SMTPError
 	hang     Stage
 	drop     Stage
@@ -100,7 +102,7 @@ func StartMailServer(options MailOptions) (*MailServer, error) {
 	m := &MailServer{
 		Host: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port, RootCAs: pool,
 		options: options, stopped: make(chan struct{}), changed: make(chan struct{}),
-		refusals: map[string]*smtp.SMTPError{}, replies: map[Stage]*smtp.SMTPError{},
+		refusals: map[string]*refusal{}, asked: map[string]int{}, replies: map[Stage]*smtp.SMTPError{},
 	}
 	m.server = smtp.NewServer(smtp.BackendFunc(m.newSession))
 	m.server.Domain = "mail.example.com"
@@ -136,9 +138,20 @@ func (m *MailServer) Close() {
 
 // Refuse answers every RCPT for this address with the code (such as 550), the enhanced code (such as 5.1.1) and a text.
 func (m *MailServer) Refuse(recipient string, code int, enhanced [3]int, text string) {
+	m.RefuseTimes(recipient, math.MaxInt, code, enhanced, text)
+}
+
+// RefuseTimes is Refuse for so many RCPTs to come; then the address is taken. 0 ends a refusal.
+func (m *MailServer) RefuseTimes(recipient string, times int, code int, enhanced [3]int, text string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.refusals[strings.ToLower(recipient)] = &smtp.SMTPError{Code: code, EnhancedCode: enhanced, Message: text}
+	m.refusals[strings.ToLower(recipient)] = &refusal{times, &smtp.SMTPError{Code: code, EnhancedCode: enhanced, Message: text}}
+}
+
+// refusal is what an address is answered, and how many times more.
+type refusal struct {
+	times int
+	reply *smtp.SMTPError
 }
 
 // Reply answers at this stage with this instead of going on; at AtGreeting only where the greeting is in clear.
@@ -215,6 +228,24 @@ func (m *MailServer) Wire() []byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return bytes.Clone(m.wire.Bytes())
+}
+
+// Asked is how many RCPTs there were for an address, whatever they were answered.
+func (m *MailServer) Asked(recipient string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.asked[strings.ToLower(recipient)]
+}
+
+// Taken gives how many mails were taken for each address, in lower case.
+func (m *MailServer) Taken() map[string]int {
+	taken := make(map[string]int)
+	for _, mail := range m.Mails() {
+		for _, to := range mail.To {
+			taken[strings.ToLower(to)]++
+		}
+	}
+	return taken
 }
 
 // Connections is how many connections were accepted.
@@ -301,11 +332,14 @@ func (s *mailSession) Mail(from string, _ *smtp.MailOptions) error {
 
 func (s *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	s.server.mu.Lock()
-	refusal := s.server.refusals[strings.ToLower(to)]
-	s.server.mu.Unlock()
-	if refusal != nil {
-		return refusal
+	s.server.asked[strings.ToLower(to)]++
+	refused := s.server.refusals[strings.ToLower(to)]
+	if refused != nil && refused.times > 0 {
+		refused.times--
+		s.server.mu.Unlock()
+		return refused.reply
 	}
+	s.server.mu.Unlock()
 	s.mail.To = append(s.mail.To, to)
 	return s.server.misbehave(AtRcpt, s.conn)
 }
