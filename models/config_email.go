@@ -43,7 +43,7 @@ func (c *EmailConfig) Valid(path string) error {
 		if err != nil || strings.ContainsAny(r, "\r\n") {
 			return Invalid(field, "%q is not a mail address: write it as oncall@example.com", r)
 		}
-		key := strings.ToLower(addr.Address)
+		key := AddressKey(addr.Address)
 		if seen[key] {
 			return Invalid(field, "%q is named twice", addr.Address)
 		}

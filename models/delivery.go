@@ -21,6 +21,8 @@ type Delivery struct {
 	CreatedAt     time.Time
 	CompletedAt   *time.Time
 	DigestSize    *int // of how many deliveries the last message told; nil = of this one alone
+	// Recipients is how each recipient of a mail stands; nil = another type of channel, or not tried yet. See SetRecipients.
+	Recipients []RecipientOutcome
 }
 
 // DeliveryAttempt is one attempt to tell a channel.

@@ -51,6 +51,7 @@ type deliveryRecord struct {
 	CreatedAt     int64                 `json:"o"`
 	CompletedAt   *int64                `json:"z,omitempty"`
 	Attempt       int                   `json:"l,omitempty"` // number of the attempt that the event tells of
+	Recipients    recipientList         `json:"p,omitempty"`
 }
 
 func alertEvent(kind models.FeedEventKind, a *models.Alert, at time.Time) eventRecord {
@@ -65,7 +66,7 @@ func deliveryEvent(d *models.Delivery, attempt int, at time.Time) eventRecord {
 	return eventRecord{Kind: models.DeliveryUpdated, At: at.UnixMicro(), AlertID: d.AlertID, Delivery: &deliveryRecord{
 		ID: d.ID, ChannelID: d.ChannelID, Status: d.Status, Attempts: d.Attempts, SeriesStart: d.SeriesStart,
 		SeriesBegan: d.SeriesBegan.UnixMicro(), Kind: kind, DigestSize: d.DigestSize, NextAttemptAt: toMicros(d.NextAttemptAt), Error: d.Error, CreatedAt: d.CreatedAt.UnixMicro(),
-		CompletedAt: toMicros(d.CompletedAt), Attempt: attempt,
+		CompletedAt: toMicros(d.CompletedAt), Attempt: attempt, Recipients: d.Recipients,
 	}}
 }
 
@@ -87,7 +88,7 @@ func (r *eventRecord) model(position int64, alerts map[int64]*models.Alert) *mod
 		ID: d.ID, AlertID: r.AlertID, Alert: &alert, ChannelID: d.ChannelID, Status: d.Status, Attempts: d.Attempts, SeriesStart: d.SeriesStart,
 		SeriesBegan: time.UnixMicro(d.SeriesBegan).UTC(), Kind: models.DeliveryKind(cmp.Or(string(d.Kind), string(models.TellAlert))),
 		DigestSize: d.DigestSize, NextAttemptAt: fromMicros(d.NextAttemptAt), Error: d.Error, CreatedAt: time.UnixMicro(d.CreatedAt).UTC(),
-		CompletedAt: fromMicros(d.CompletedAt),
+		CompletedAt: fromMicros(d.CompletedAt), Recipients: d.Recipients,
 	}
 	return e
 }

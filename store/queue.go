@@ -182,7 +182,8 @@ func (s *Store) due(db bun.IDB, channelID int64, now time.Time, plan claimPlan) 
 	}
 	const before = "FROM deliveries AS e WHERE e.alert_id = d.alert_id AND e.channel_id = d.channel_id AND e.id < d.id"
 	return db.NewRaw(`
-		SELECT d.*, CASE WHEN d.kind <> 'ALERT' THEN (SELECT e.status `+before+` ORDER BY e.id DESC LIMIT 1) END AS before
+		SELECT d.*, CASE WHEN d.kind <> 'ALERT' THEN (
+			SELECT CASE WHEN `+partlyTold("e")+` AND e.status <> 'PENDING' THEN 'DELIVERED' ELSE e.status END `+before+` ORDER BY e.id DESC LIMIT 1) END AS before
 		FROM deliveries AS d `+index+`
 		WHERE d.channel_id = ?1 AND d.status = 'PENDING' AND d.leased_by IS NULL AND d.next_attempt_at <= ?0
 		  AND (d.kind = 'ALERT' OR NOT EXISTS (SELECT 1 `+before+` AND e.status = 'PENDING'))

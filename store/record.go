@@ -25,7 +25,9 @@ type Outcome struct {
 	Status        models.DeliveryStatus
 	Error         *string
 	NextAttemptAt *time.Time // with PENDING
-	Uncounted     bool       // the attempt does not count in its series: the service asked for time
+	// Recipients is how each recipient stands after it; nil = as they stood before.
+	Recipients []models.RecipientOutcome
+	Uncounted  bool // the attempt does not count in its series: the service asked for time
 	// Observed is what the attempt says about its channel; nil when that is nothing new.
 	Observed *models.Observation
 	// Succeeded is when the channel was last told something, where that is not stored yet: without it, failures that came
@@ -190,7 +192,8 @@ type outcomeRow struct {
 	Error         *string
 	CompletedAt   *time.Time
 	DigestSize    *int
-	Number        int // of the attempt; 0 = none was made
+	Recipients    recipientList `bun:"type:json,nullzero"`
+	Number        int           // of the attempt; 0 = none was made
 	StartedAt     *time.Time
 	DurationUs    int64
 	StatusCode    *int
@@ -213,6 +216,10 @@ func (o *Outcome) after(at time.Time) *models.Delivery {
 	if o.Status != models.Pending {
 		d.CompletedAt = &at
 	}
+	if o.Recipients != nil {
+		d.Recipients = o.Recipients
+	}
+	d.SetRecipients(d.Recipients)
 	return &d
 }
 
@@ -220,6 +227,7 @@ func newOutcomeRow(o Outcome, d *models.Delivery, at time.Time) (outcomeRow, err
 	row := outcomeRow{
 		DeliveryID: d.ID, Was: o.Delivery.Attempts, Attempts: d.Attempts, SeriesStart: d.SeriesStart, Status: d.Status,
 		NextAttemptAt: d.NextAttemptAt, Error: d.Error, CompletedAt: d.CompletedAt, DigestSize: d.DigestSize,
+		Recipients: d.Recipients,
 	}
 	if a := o.Attempt; a != nil {
 		started := a.StartedAt.UTC().Truncate(time.Microsecond)
@@ -236,7 +244,7 @@ func newOutcomeRow(o Outcome, d *models.Delivery, at time.Time) (outcomeRow, err
 const applyOutcomes = `
 	UPDATE deliveries AS d
 	SET status = o.status, attempts = o.attempts, series_start = o.series_start, digest_size = o.digest_size, next_attempt_at = o.next_attempt_at, error = o.error,
-	    completed_at = o.completed_at, leased_by = NULL, cancel_reason = NULL
+	    recipients = o.recipients, completed_at = o.completed_at, leased_by = NULL, cancel_reason = NULL
 	FROM o WHERE d.id = o.delivery_id AND d.leased_by = ? AND d.attempts = o.was
 	RETURNING id`
 

@@ -63,6 +63,12 @@ func (s *Store) resolveKeys(ctx context.Context, tx bun.Tx, keys []string) ([]in
 	return s.tellResolved(ctx, tx, alerts)
 }
 
+// partlyTold is a condition on a delivery: some of its recipients have it, whatever became of it as a whole. They are told of the
+// end, too. In JSON, what stands in a text cannot look like this: its quotes are escaped.
+func partlyTold(alias string) string {
+	return "CAST(" + alias + `.recipients AS text) LIKE '%"status":"DELIVERED"%'`
+}
+
 // tellResolved creates what has to be told about alerts that were resolved in this transaction: an event each, and a
 // delivery for every channel that was or will be told of the alert and wants to hear of its end. It waits behind the
 // alert's own delivery.
@@ -74,7 +80,7 @@ func (s *Store) tellResolved(ctx context.Context, tx bun.Tx, alerts []*models.Al
 		ids[i] = a.ID
 		events[i] = alertEvent(models.AlertUpdated, a, at)
 	}
-	channels, err := createEnds(ctx, tx, at, "d.alert_id IN (?1) AND d.status IN ('PENDING', 'DELIVERED')", bun.List(ids))
+	channels, err := createEnds(ctx, tx, at, "d.alert_id IN (?1) AND (d.status IN ('PENDING', 'DELIVERED') OR "+partlyTold("d")+")", bun.List(ids))
 	if err != nil {
 		return nil, err
 	}

@@ -130,9 +130,13 @@ type deliveryRow struct {
 	CancelReason  *string
 	Error         *string
 	DigestSize    *int
+	Recipients    recipientList `bun:"type:json,nullzero"`
 	CreatedAt     time.Time
 	CompletedAt   *time.Time
 }
+
+// recipientList is a column of JSON.
+type recipientList []models.RecipientOutcome
 
 func (r *deliveryRow) model() *models.Delivery {
 	d := &models.Delivery{
@@ -143,6 +147,7 @@ func (r *deliveryRow) model() *models.Delivery {
 	if r.Status == models.Pending && r.LeasedBy == nil {
 		d.NextAttemptAt = utc(r.NextAttemptAt)
 	}
+	d.SetRecipients(r.Recipients)
 	return d
 }
 
