@@ -127,7 +127,7 @@ func TestSlack_DigestKeepsTheLimits(t *testing.T) {
 func TestWebhook_DigestIsAsDocumented(t *testing.T) {
 	base, requests := receiver(t, "")
 	o := testSet(t)[models.Webhook].Send(t.Context(), Notification{Key: "digest-1", Digest: testDigest(), Config: &models.WebhookConfig{URL: base}})
-	if o != (Outcome{Result: Delivered, StatusCode: 200}) {
+	if !reflect.DeepEqual(o, Outcome{Result: Delivered, StatusCode: 200}) {
 		t.Fatalf("outcome %+v", o)
 	}
 	want := `{"digest":true,"count":3,"by_severity":{"high":1,"medium":1,"low":1},"by_type":{"error":2,"high_cpu":1},"alerts":[` +

@@ -30,6 +30,8 @@ type MailSettings struct {
 	Timeout  time.Duration  // EMAIL_TIMEOUT: of one attempt, within the deadline of its context; 0 = that alone
 	From     string         // DEFAULT_FROM_EMAIL, as a@example.com or Name <a@example.com>; empty = User
 	RootCAs  *x509.CertPool // whom to trust; nil = the system's
+	// PublicURL is PUBLIC_URL, see Settings, which sets it.
+	PublicURL string
 }
 
 // email sends alerts as mail, one message to all recipients of a channel, over a new connection each.
@@ -65,9 +67,8 @@ func NewEmail(s MailSettings) Notifier {
 	return e
 }
 
-// Send needs a login only where User is set. A recipient that the server refuses does not keep the others from getting
-// the message; the Outcome is then Permanent all the same, even for a refusal that might pass, because another attempt
-// would send to the others again: it names who was left out.
+// Send needs a login only where User is set. One message goes to every recipient of the channel who does not have it yet and was
+// not refused for good; the Outcome says how each of them stands.
 func (e *email) Send(ctx context.Context, n Notification) Outcome {
 	if e.broken != "" {
 		// Not ChannelBroken: it is not the channel that needs mending.
@@ -79,13 +80,22 @@ func (e *email) Send(ctx context.Context, n Notification) Outcome {
 		ctx, cancel = context.WithTimeout(ctx, e.settings.Timeout)
 		defer cancel()
 	}
-	message, to, err := e.compose(n, config.Recipients)
+	to, err := newRecipients(config.Recipients, n.Recipients)
 	if err != nil {
-		return Outcome{Result: ChannelBroken, Error: err.Error()}
+		return Outcome{Result: ChannelBroken, Error: "cannot write the mail: " + err.Error()}
+	}
+	if to.waiting() == 0 { // those who were left are no longer named
+		o := to.outcome()
+		o.Channel = SignNone
+		return o
+	}
+	message, err := e.compose(n, config.Recipients)
+	if err != nil {
+		return Outcome{Result: ChannelBroken, Error: err.Error(), Recipients: to.all()}
 	}
 	conn, err := dialMail(ctx, e.settings, e.helo)
 	if err != nil {
-		return e.judge(ctx, err, nil)
+		return to.failed(e.judge(ctx, err, nil))
 	}
 	defer conn.Close()
 	// The library's own time limits leave its goroutines behind. A deadline in the past ends whatever it waits for.
@@ -97,44 +107,13 @@ func (e *email) Send(ctx context.Context, n Notification) Outcome {
 	server.Host, server.Port, server.Helo = e.settings.Host, e.settings.Port, e.helo
 	server.Username, server.Password = e.settings.User, e.settings.Password
 	server.ConnectTimeout, server.SendTimeout = 0, 0
-	client, err := server.Connect()
-	if err != nil {
-		return e.judge(ctx, err, conn)
+	if _, err := server.Connect(); err != nil {
+		return to.failed(e.judge(ctx, err, conn))
 	}
-	return e.transfer(ctx, client, conn, message, to)
-}
-
-// transfer sends the message to all recipients that the server takes.
-func (e *email) transfer(ctx context.Context, client *simplemail.SMTPClient, conn *mailConn, message string, to []string) Outcome {
-	var refused []refusal
-	for {
-		err := simplemail.SendMessage(e.from.Address, to, message, client)
-		if err == nil {
-			break
-		}
-		// The library stops at the first refused recipient. Begin anew without that one.
-		reply, isReply := asReply(err)
-		i := indexFold(to, conn.recipient())
-		if !isReply || conn.stage() != "RCPT" || i < 0 || reply.Code == 421 {
-			return e.judge(ctx, err, conn)
-		}
-		refused = append(refused, refusal{to[i], reply, e.redact(conn.reply())})
-		if to = append(to[:i:i], to[i+1:]...); len(to) == 0 {
-			return allRefused(refused)
-		}
-		if err := client.Reset(); err != nil {
-			return e.judge(ctx, err, conn)
-		}
+	if err := e.transfer(conn, message, to); err != nil {
+		return to.failed(e.judge(ctx, err, conn))
 	}
-	o := Outcome{Result: Delivered, StatusCode: 250, Response: e.redact(conn.reply())}
-	// Politeness only: the message is taken, so nothing waits for the answer.
-	_, _ = conn.Write([]byte("QUIT\r\n"))
-	if len(refused) > 0 {
-		o.Result, o.StatusCode = Permanent, refused[0].reply.Code
-		o.Error = fmt.Sprintf("sent to %d of %d recipients; refused: %s", len(to), len(to)+len(refused), refusalText(refused))
-		o.Response = cutBytes(joinReplies(refused)+"\n"+o.Response, models.MaxResponseBytes)
-	}
-	return o
+	return to.outcome()
 }
 
 // judge turns an error of a session into an Outcome. conn is nil when there is no session yet.
@@ -195,13 +174,4 @@ func heloName() string {
 		return "localhost"
 	}
 	return name
-}
-
-func indexFold(list []string, s string) int {
-	for i, x := range list {
-		if strings.EqualFold(x, s) {
-			return i
-		}
-	}
-	return -1
 }

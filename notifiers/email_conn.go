@@ -65,19 +65,14 @@ func startTLS(conn *mailConn, host, helo string) error {
 	if _, _, err := text.ReadResponse(220); err != nil {
 		return err
 	}
-	offers, err := command(text, 250, "EHLO "+helo)
-	if err != nil {
+	if _, err := command(text, 250, "EHLO "+helo); err != nil {
 		var reply *textproto.Error
 		if errors.As(err, &reply) && reply.Code/100 == 5 {
 			return &noTLSError{host} // it knows no EHLO, and so no extensions
 		}
 		return err
 	}
-	offered := false
-	for _, line := range strings.Split(offers, "\n") {
-		offered = offered || strings.EqualFold(strings.TrimSpace(line), "STARTTLS")
-	}
-	if !offered {
+	if !conn.offer("STARTTLS") {
 		return &noTLSError{host}
 	}
 	if _, err := command(text, 220, "STARTTLS"); err != nil {
@@ -106,7 +101,7 @@ type mailConn struct {
 
 	mu       sync.Mutex
 	verb     string // of the last command: "RCPT"; "." for the message itself
-	rcpt     string // address of the last RCPT
+	offers   string // what the server said to EHLO
 	answer   bytes.Buffer
 	reading  bool // the last thing that happened was a read
 	received int
@@ -146,21 +141,20 @@ func (c *mailConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// note takes in the beginning of a command. Of its arguments only a recipient is kept: others may be credentials.
+// note takes in the beginning of a command, without its arguments: they may be credentials.
 func (c *mailConn) note(p []byte) {
 	last := c.answer.String()
+	if c.verb == "EHLO" {
+		c.offers = last
+	}
 	switch {
 	case c.verb == "AUTH" && strings.HasPrefix(last, "334"): // goes on with AUTH
 	case c.verb == "DATA" && strings.HasPrefix(last, "354"):
 		c.verb = "."
 	default:
 		line, _, _ := strings.Cut(string(p[:min(len(p), 1024)]), "\r\n")
-		verb, rest, _ := strings.Cut(line, " ")
+		verb, _, _ := strings.Cut(line, " ")
 		c.verb = strings.ToUpper(verb)
-		if c.verb == "RCPT" {
-			_, rest, _ = strings.Cut(rest, "<")
-			c.rcpt, _, _ = strings.Cut(rest, ">")
-		}
 	}
 	c.answer.Reset()
 	c.reading = false
@@ -173,11 +167,20 @@ func (c *mailConn) stage() string {
 	return c.verb
 }
 
-// recipient is the address of the last RCPT.
-func (c *mailConn) recipient() string {
+// offer reports whether the server said to EHLO that it knows an extension, named in upper case.
+func (c *mailConn) offer(extension string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.rcpt
+	offers := c.offers
+	if c.verb == "EHLO" {
+		offers = c.answer.String()
+	}
+	for line := range strings.Lines(offers) {
+		if words := strings.Fields(strings.ToUpper(line[min(len(line), len("250-")):])); len(words) > 0 && words[0] == extension {
+			return true
+		}
+	}
+	return false
 }
 
 // reply is what the server said since the last command.

@@ -18,16 +18,17 @@ const subjectWords = 60
 // mailContent is what a mail says.
 type mailContent struct{ subject, text, html string }
 
-// compose builds the message, in text and HTML, and gives the bare addresses that it goes to.
-func (e *email) compose(n Notification, recipients []string) (message string, to []string, err error) {
+// compose builds the message, in text and HTML. It shows all recipients, whoever has it already.
+func (e *email) compose(n Notification, recipients []string) (string, error) {
 	var content mailContent
+	var err error
 	if n.Digest != nil {
 		content, err = e.digestContent(n.Digest)
 	} else {
 		content, err = e.alertContent(n)
 	}
 	if err != nil {
-		return "", nil, fmt.Errorf("cannot write the mail: %w", err)
+		return "", fmt.Errorf("cannot write the mail: %w", err)
 	}
 	m := simplemail.NewMSG()
 	m.AllowDuplicateAddress = true // some systems tell upper and lower case apart; the config was checked already
@@ -41,9 +42,9 @@ func (e *email) compose(n Notification, recipients []string) (message string, to
 	m.SetBody(simplemail.TextPlain, content.text)
 	m.AddAlternative(simplemail.TextHTML, content.html)
 	if m.Error != nil {
-		return "", nil, fmt.Errorf("cannot write the mail: %w", errors.New(strings.TrimPrefix(m.Error.Error(), "Mail Error: ")))
+		return "", fmt.Errorf("cannot write the mail: %w", errors.New(strings.TrimPrefix(m.Error.Error(), "Mail Error: ")))
 	}
-	return m.GetMessage(), m.GetRecipients(), nil
+	return m.GetMessage(), nil
 }
 
 // messageID is the same in every attempt, so that a second copy can be recognised. The time of the alert, or of a digest's

@@ -6,13 +6,6 @@ import (
 	"strings"
 )
 
-// refusal is one recipient that the server did not take.
-type refusal struct {
-	recipient string
-	reply     *textproto.Error
-	text      string // the reply as it came, without secrets
-}
-
 // judgeReply says what a reply other than success means, given the command that it answers; "" is the greeting.
 func judgeReply(reply *textproto.Error, stage string) Result {
 	switch {
@@ -34,53 +27,6 @@ func judgeReply(reply *textproto.Error, stage string) Result {
 		return ChannelBroken
 	}
 	return Permanent
-}
-
-// allRefused is the Outcome when no recipient was taken, and so nothing was sent: as long as one of them may be taken
-// later, it is worth trying again.
-func allRefused(refused []refusal) Outcome {
-	worst := refused[0]
-	result := Permanent
-	for _, r := range refused {
-		switch judgeReply(r.reply, "RCPT") {
-		case Retry:
-			worst, result = r, Retry
-		case ChannelBroken:
-			if result == Permanent {
-				worst, result = r, ChannelBroken
-			}
-		}
-	}
-	return Outcome{
-		Result:     result,
-		StatusCode: worst.reply.Code,
-		Error:      "the mail server took no recipient: " + refusalText(refused),
-		Response:   joinReplies(refused),
-	}
-}
-
-// refusalText names the recipients and what was said about them, for at most five of them.
-func refusalText(refused []refusal) string {
-	var b strings.Builder
-	for i, r := range refused {
-		if i == 5 {
-			fmt.Fprintf(&b, " and %d more", len(refused)-i)
-			break
-		}
-		if i > 0 {
-			b.WriteString("; ")
-		}
-		b.WriteString(r.recipient + ": " + cutRunes(r.text, 200))
-	}
-	return oneLine(b.String())
-}
-
-func joinReplies(refused []refusal) string {
-	texts := make([]string, len(refused))
-	for i, r := range refused {
-		texts[i] = r.text
-	}
-	return strings.Join(texts, "\n")
 }
 
 func replyText(reply *textproto.Error) string {

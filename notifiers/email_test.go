@@ -337,7 +337,7 @@ func TestEmail_RefusedRecipientsDoNotStopTheOthers(t *testing.T) {
 	server.Refuse("gone@example.com", 550, [3]int{5, 1, 1}, "No such user")
 	server.Refuse("full@example.com", 452, [3]int{4, 2, 2}, "Mailbox full")
 	o := sendMail(t, settings, testAlert(), "gone@example.com", "a@example.com", "Full <full@example.com>", "b@example.com")
-	if o.Result != Permanent || o.StatusCode != 550 {
+	if o.Result != Retry || o.StatusCode != 452 {
 		t.Errorf("outcome %+v", o)
 	}
 	for _, want := range []string{"sent to 2 of 4", "gone@example.com: 550 5.1.1 No such user", "full@example.com: 452 4.2.2 Mailbox full"} {

@@ -25,6 +25,9 @@ type Notification struct {
 	Alert    *models.Alert       // nil in a digest
 	Digest   *models.Digest      // nil = one alert. Only for types whose models.TypeInfo says so
 	Config   models.ChannelConfig
+	// Recipients is how each recipient stands after the attempts before, for types that tell several in one message; nil = nobody
+	// was tried. Who has it is not sent it again.
+	Recipients []models.RecipientOutcome
 }
 
 // resolved reports whether it tells that its alert was resolved. A digest never does as a whole.
@@ -47,6 +50,17 @@ const (
 	ChannelBroken               // nothing will be taken until somebody mends the channel's configuration
 )
 
+// Sign is what an attempt shows about its channel, where its Result does not say it.
+type Sign int
+
+// The signs.
+const (
+	ByResult    Sign = iota // just what the Result says
+	SignWorks               // it works: some of the recipients were told
+	SignAnswers             // it answers, and what it says concerns a few recipients only
+	SignNone                // nothing: the other side was not asked
+)
+
 // Outcome is what became of one attempt.
 type Outcome struct {
 	Result     Result
@@ -55,6 +69,10 @@ type Outcome struct {
 	StatusCode int           // HTTP status or SMTP reply code; 0 when there was none
 	Error      string        // why it failed, in words without secrets; empty when Delivered
 	Response   string        // the first models.MaxResponseBytes of the answer, valid UTF-8, without the channel's secrets
+	Channel    Sign
+	// Recipients is how each recipient stands now; nil = as before, or a type that knows none. Those who are named no more and have
+	// it are still in it.
+	Recipients []models.RecipientOutcome
 }
 
 // Set has a Notifier for each channel type that is available.

@@ -19,6 +19,7 @@ type Settings struct {
 // NewSet gives a Notifier for each channel type that is available. All HTTP notifiers share one pool of connections.
 func NewSet(s Settings) Set {
 	p := newPoster(s)
+	s.Mail.PublicURL = s.PublicURL
 	return Set{
 		models.Email:     NewEmail(s.Mail),
 		models.Slack:     &slack{poster: p},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -35,7 +36,7 @@ func sendSlack(t *testing.T, n Notification) (slackapi.WebhookMessage, received)
 	base, requests := receiver(t, "ok")
 	n.Key, n.Config = "k", &models.SlackConfig{WebhookURL: base + "/services/T000/B000/XXXX"}
 	o := NewSet(Settings{Version: "1.2.3", Egress: loopbackOnly(), PublicURL: "https://alerts.example.com"})[models.Slack].Send(t.Context(), n)
-	if o != (Outcome{Result: Delivered, StatusCode: 200, Response: "ok"}) {
+	if !reflect.DeepEqual(o, Outcome{Result: Delivered, StatusCode: 200, Response: "ok"}) {
 		t.Fatalf("outcome %+v", o)
 	}
 	r := <-requests

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -72,7 +73,7 @@ func TestWebhook_BodyIsTheContract(t *testing.T) {
 			c.change(alert)
 			o := testSet(t)[models.Webhook].Send(t.Context(),
 				Notification{Key: "alert-123-channel-4", Alert: alert, Config: &models.WebhookConfig{URL: base}})
-			if o != (Outcome{Result: Delivered, StatusCode: 200}) {
+			if !reflect.DeepEqual(o, Outcome{Result: Delivered, StatusCode: 200}) {
 				t.Fatalf("outcome %+v", o)
 			}
 			if got := (<-requests).body; got != c.want {
