@@ -40,6 +40,8 @@ func (d *Dispatcher) attempt(j job) []report {
 	if len(sent) == 0 {
 		return outcomes
 	}
+	sent, rest := together(sent, d.store.Now())
+	d.handBackRest(channel, rest)
 	spanned, end := tracing.StartAttempt(span(channel, sent))
 	ctx, cancel := context.WithTimeout(spanned, d.timeout)
 	defer cancel()
@@ -72,6 +74,7 @@ func (d *Dispatcher) attempt(j job) []report {
 		if i == len(sent)-1 {
 			o.Observed = d.observe(channel.ID, result, j.probe)
 		}
+		o.Recipients = result.Recipients
 		outcomes = append(outcomes, o)
 	}
 	return outcomes
@@ -137,6 +140,7 @@ func (d *Dispatcher) notification(channel *models.Channel, sent []store.Claimed)
 	if len(sent) == 1 {
 		return notifiers.Notification{
 			Key: d.key(first.Delivery), AlertKey: d.alertKey(first.Alert.ID), Kind: first.Delivery.Kind, Alert: first.Alert, Config: channel.Config,
+			Recipients: first.Delivery.Recipients,
 		}
 	}
 	items := make([]models.DigestItem, len(sent))
@@ -147,7 +151,7 @@ func (d *Dispatcher) notification(channel *models.Channel, sent []store.Claimed)
 	}
 	return notifiers.Notification{
 		Key:    fmt.Sprintf("digest-%d-%x-%s", first.Delivery.ID, same.Sum64(), d.store.DatabaseID()),
-		Digest: models.NewDigest(channel.ID, items), Config: channel.Config,
+		Digest: models.NewDigest(channel.ID, items), Config: channel.Config, Recipients: first.Delivery.Recipients,
 	}
 }
 
@@ -225,8 +229,10 @@ func resultLabel(o notifiers.Outcome) string {
 // stored later, together with others.
 func (d *Dispatcher) observe(channelID int64, o notifiers.Outcome, probe bool) *models.Observation {
 	seen := &models.Observation{At: d.store.Now(), Error: o.Error, Probe: probe}
-	switch o.Result {
-	case notifiers.Delivered:
+	switch {
+	case o.Channel == notifiers.SignNone, o.Channel == notifiers.SignAnswers && !probe:
+		return nil
+	case worked(o):
 		if state := d.directory.State(channelID); state.Health == models.HealthOK && state.Failures == 0 && !state.Announced {
 			d.mu.Lock()
 			defer d.mu.Unlock()
@@ -234,19 +240,26 @@ func (d *Dispatcher) observe(channelID int64, o notifiers.Outcome, probe bool) *
 			return nil
 		}
 		seen.Kind = models.Worked
-	case notifiers.Retry:
+	case o.Channel == notifiers.SignAnswers: // what waits may be sent
+		seen.Kind = models.Refused
+	case o.Result == notifiers.Retry:
 		seen.Kind = models.Failing
 		if o.Asked {
 			until := seen.At.Add(o.RetryAfter)
 			seen.Kind, seen.Until = models.Asked, &until
 			d.holdUntil(channelID, until)
 		}
-	case notifiers.ChannelBroken:
+	case o.Result == notifiers.ChannelBroken:
 		seen.Kind = models.Unusable
 	default:
 		seen.Kind = models.Refused
 	}
 	return seen
+}
+
+// worked reports whether an attempt shows that its channel works: also when a message was taken for some of its recipients only.
+func worked(o notifiers.Outcome) bool {
+	return o.Result == notifiers.Delivered || o.Channel == notifiers.SignWorks
 }
 
 // expired gives up a delivery that has waited too long for a channel that is out of service.
@@ -272,9 +285,9 @@ func (d *Dispatcher) Test(ctx context.Context, channel *models.Channel, config m
 	}
 	if result.Success {
 		result.Message = "the test notification was taken"
-		if channel != nil {
-			d.works(ctx, channel.ID)
-		}
+	}
+	if worked(outcome) && channel != nil {
+		d.works(ctx, channel.ID)
 	}
 	return result
 }

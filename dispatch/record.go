@@ -105,7 +105,7 @@ func (d *Dispatcher) recordBatch(ctx context.Context, batch []store.Outcome) (ap
 		case store.Refused(err) && batch[0].Attempt != nil:
 			d.log.Error("an outcome cannot be stored; the delivery ends as failed", "delivery", batch[0].Delivery.ID, "error", err)
 			why := "the outcome of an attempt could not be stored; the server's log says why"
-			batch = []store.Outcome{{Delivery: batch[0].Delivery, Alert: batch[0].Alert, Status: models.Failed, Error: &why}}
+			batch = []store.Outcome{{Delivery: batch[0].Delivery, Alert: batch[0].Alert, Status: models.Failed, Error: &why, Recipients: bare(batch[0].Recipients)}}
 			continue
 		}
 		d.log.Warn("recording outcomes failed, trying again", "deliveries", len(batch), "error", err)
@@ -114,6 +114,15 @@ func (d *Dispatcher) recordBatch(ctx context.Context, batch []store.Outcome) (ap
 		case <-time.After(pause):
 		}
 	}
+}
+
+// bare leaves out what a mail server said of recipients: whom it took the message for must be stored, whatever cannot be.
+func bare(recipients []models.RecipientOutcome) []models.RecipientOutcome {
+	var list []models.RecipientOutcome
+	for _, r := range recipients {
+		list = append(list, models.RecipientOutcome{Address: r.Address, Status: r.Status})
+	}
+	return list
 }
 
 // count counts the deliveries that have come to their end. batch is what became of the reports' outcomes while they were
