@@ -976,8 +976,28 @@ type Delivery {
   completedAt: Time
   "It went out in a digest, one message about so many deliveries; null = in a message of its own."
   digestSize: Int
+  """
+  How each recipient of a mail stands: nobody who has it is sent it again, whoever else is refused. Null for other types of channel, and
+  before the first attempt.
+  """
+  recipients: [RecipientOutcome!]
   "Every attempt, the first one first."
   attemptLog: [DeliveryAttempt!]!
+}
+
+"How one recipient of a mail stands."
+type RecipientOutcome {
+  "The bare address: ` + "`" + `oncall@example.com` + "`" + `."
+  address: String!
+  """
+  DELIVERED: the mail server took the mail for it. PENDING: not yet, the next attempt tries again. FAILED: refused for good, or given up
+  with the delivery; ` + "`" + `retryDelivery` + "`" + ` tries again. CANCELLED: the delivery was cancelled before.
+  """
+  status: DeliveryStatus!
+  "What the mail server said when it refused this recipient last; null when it did not."
+  error: String
+  "The SMTP reply code of that refusal."
+  statusCode: Int
 }
 
 "One attempt to tell a channel."
@@ -1419,6 +1439,8 @@ func (ec *executionContext) childFields_Delivery(ctx context.Context, field grap
 		return ec.fieldContext_Delivery_completedAt(ctx, field)
 	case "digestSize":
 		return ec.fieldContext_Delivery_digestSize(ctx, field)
+	case "recipients":
+		return ec.fieldContext_Delivery_recipients(ctx, field)
 	case "attemptLog":
 		return ec.fieldContext_Delivery_attemptLog(ctx, field)
 	}
@@ -1521,6 +1543,20 @@ func (ec *executionContext) childFields_RateLimit(ctx context.Context, field gra
 		return ec.fieldContext_RateLimit_burst(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RateLimit", field.Name)
+}
+
+func (ec *executionContext) childFields_RecipientOutcome(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "address":
+		return ec.fieldContext_RecipientOutcome_address(ctx, field)
+	case "status":
+		return ec.fieldContext_RecipientOutcome_status(ctx, field)
+	case "error":
+		return ec.fieldContext_RecipientOutcome_error(ctx, field)
+	case "statusCode":
+		return ec.fieldContext_RecipientOutcome_statusCode(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecipientOutcome", field.Name)
 }
 
 func (ec *executionContext) childFields_RotatedSecret(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4176,6 +4212,38 @@ func (ec *executionContext) _Delivery_digestSize(ctx context.Context, field grap
 }
 func (ec *executionContext) fieldContext_Delivery_digestSize(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Delivery", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Delivery_recipients(ctx context.Context, field graphql.CollectedField, obj *models.Delivery) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Delivery_recipients(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Recipients, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []models.RecipientOutcome) graphql.Marshaler {
+			return ec.marshalORecipientOutcome2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRecipientOutcomeᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Delivery_recipients(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Delivery",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RecipientOutcome(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Delivery_attemptLog(ctx context.Context, field graphql.CollectedField, obj *models.Delivery) (ret graphql.Marshaler) {
@@ -6982,6 +7050,98 @@ func (ec *executionContext) _RateLimit_burst(ctx context.Context, field graphql.
 }
 func (ec *executionContext) fieldContext_RateLimit_burst(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("RateLimit", field, false, false, "Int")
+}
+
+func (ec *executionContext) _RecipientOutcome_address(ctx context.Context, field graphql.CollectedField, obj *models.RecipientOutcome) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecipientOutcome_address(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Address, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecipientOutcome_address(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecipientOutcome", field, false, false, "String")
+}
+
+func (ec *executionContext) _RecipientOutcome_status(ctx context.Context, field graphql.CollectedField, obj *models.RecipientOutcome) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecipientOutcome_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v models.DeliveryStatus) graphql.Marshaler {
+			return ec.marshalNDeliveryStatus2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐDeliveryStatus(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RecipientOutcome_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecipientOutcome", field, false, false, "DeliveryStatus")
+}
+
+func (ec *executionContext) _RecipientOutcome_error(ctx context.Context, field graphql.CollectedField, obj *models.RecipientOutcome) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecipientOutcome_error(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Error, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RecipientOutcome_error(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecipientOutcome", field, false, false, "String")
+}
+
+func (ec *executionContext) _RecipientOutcome_statusCode(ctx context.Context, field graphql.CollectedField, obj *models.RecipientOutcome) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RecipientOutcome_statusCode(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StatusCode, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RecipientOutcome_statusCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RecipientOutcome", field, false, false, "Int")
 }
 
 func (ec *executionContext) _RotatedSecret_signingSecret(ctx context.Context, field graphql.CollectedField, obj *RotatedSecret) (ret graphql.Marshaler) {
@@ -10783,6 +10943,11 @@ func (ec *executionContext) _Delivery(ctx context.Context, sel ast.SelectionSet,
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "recipients":
+			out.Values[i] = ec._Delivery_recipients(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "attemptLog":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
@@ -11559,6 +11724,54 @@ func (ec *executionContext) _RateLimit(ctx context.Context, sel ast.SelectionSet
 		case "burst":
 			out.Values[i] = ec._RateLimit_burst(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var recipientOutcomeImplementors = []string{"RecipientOutcome"}
+
+func (ec *executionContext) _RecipientOutcome(ctx context.Context, sel ast.SelectionSet, obj *models.RecipientOutcome) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, recipientOutcomeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RecipientOutcome")
+		case "address":
+			out.Values[i] = ec._RecipientOutcome_address(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "status":
+			out.Values[i] = ec._RecipientOutcome_status(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "error":
+			out.Values[i] = ec._RecipientOutcome_error(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "statusCode":
+			out.Values[i] = ec._RecipientOutcome_statusCode(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -12844,6 +13057,10 @@ func (ec *executionContext) marshalNPageInfo2ᚖgithubᚗcomᚋrustbucketᚋaler
 	return ec._PageInfo(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNRecipientOutcome2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRecipientOutcome(ctx context.Context, sel ast.SelectionSet, v models.RecipientOutcome) graphql.Marshaler {
+	return ec._RecipientOutcome(ctx, sel, &v)
+}
+
 func (ec *executionContext) unmarshalNRole2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRole(ctx context.Context, v any) (models.Role, error) {
 	var res models.Role
 	err := res.UnmarshalGQL(v)
@@ -13578,6 +13795,25 @@ func (ec *executionContext) unmarshalORateLimitInput2ᚖgithubᚗcomᚋrustbucke
 	}
 	res, err := ec.unmarshalInputRateLimitInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalORecipientOutcome2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRecipientOutcomeᚄ(ctx context.Context, sel ast.SelectionSet, v []models.RecipientOutcome) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRecipientOutcome2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRecipientOutcome(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalORustbucket2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRustbucket(ctx context.Context, sel ast.SelectionSet, v *models.Rustbucket) graphql.Marshaler {
