@@ -8,13 +8,17 @@ import (
 )
 
 // mailLine is one alert of a digest in HTML.
-type mailLine struct{ Text, Color string }
+type mailLine struct {
+	Text string
+	Tone mailTone
+	URL  string
+}
 
 func (e *email) digestContent(d *models.Digest) (mailContent, error) {
 	t := describeDigest(d)
-	color := mailGood
+	tone, badge := toneGood, "RESOLVED"
 	if worst, open := digestWorst(d); open {
-		color = mailColor(worst)
+		tone, badge = toneOf(worst), worst.String()
 	}
 	facts := []mailFact{{"Severity", t.severities}, {"Type", t.types}, {"Time", t.span}}
 	rest := "To see all in full, paste this into the playground:"
@@ -28,16 +32,24 @@ func (e *email) digestContent(d *models.Digest) (mailContent, error) {
 	lines := make([]mailLine, len(t.lines))
 	for i, line := range t.lines {
 		fmt.Fprintf(&text, "* %s\n", line.text)
-		lines[i] = mailLine{line.text, mailColor(line.severity)}
+		lines[i] = mailLine{line.text, toneOf(line.severity), alertLink(e.settings.PublicURL, d.Items[i].Alert)}
 		if line.resolved {
-			lines[i].Color = mailGood
+			lines[i].Tone = toneGood
 		}
 	}
-	fmt.Fprintf(&text, "\n%s\n\n%s\n%s", rest, t.query, mailSignature)
+	fmt.Fprintf(&text, "\n%s\n\n%s\n", rest, t.query)
+	var button mailButton
+	if e.settings.PublicURL != "" {
+		button = mailButton{e.settings.PublicURL + "/playground", "Open the playground"}
+		text.WriteString("\nThe playground: " + button.URL + "\n")
+	}
+	text.WriteString(mailSignature)
 	err := e.html.ExecuteTemplate(&html, "digest", struct {
-		Title, Color, Rest, Query string
-		Facts                     []mailFact
-		Lines                     []mailLine
-	}{t.title, color, rest, t.query, facts, lines})
-	return mailContent{t.title + ": " + t.severities, text.String(), html.String()}, err
+		Title, Badge, Preview, Rest, Query string
+		Tone                               mailTone
+		Facts                              []mailFact
+		Lines                              []mailLine
+		Button                             mailButton
+	}{t.title, badge, previewOf(t.types, t.span), rest, t.query, tone, facts, lines, button})
+	return mailContent{plainSubject(t.title + ": " + t.severities), text.String(), html.String()}, err
 }
