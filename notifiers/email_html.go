@@ -76,15 +76,15 @@ func mailTemplates() *template.Template {
 {{end}}</table>
 {{end}}
 {{define "details"}}<h2 class="text" style="margin:20px 0 6px;font-size:15px;color:#1f2328">Details</h2>
-<table cellpadding="0" cellspacing="0" style="width:100%;border-collapse:collapse;font-size:14px">
-{{range .Rows}}<tr><th scope="row" class="muted rule" dir="auto" style="padding:6px 16px 6px 0;border-top:1px solid #e4e7eb;color:#59636e;font-weight:normal;text-align:left;vertical-align:top;min-width:72px;max-width:180px;overflow-wrap:anywhere">{{.Name}}</th><td class="text rule" dir="auto" style="width:100%;padding:6px 0;border-top:1px solid #e4e7eb;color:#1f2328;overflow-wrap:anywhere;white-space:pre-wrap{{if .Code}};font-family:ui-monospace,Menlo,Consolas,monospace;font-size:13px{{end}}">{{.Value}}</td></tr>
+<table cellpadding="0" cellspacing="0" style="width:100%;table-layout:fixed;border-collapse:collapse;font-size:14px">
+{{range .Rows}}<tr><th scope="row" class="muted rule" dir="auto" style="width:32%;padding:6px 12px 6px 0;border-top:1px solid #e4e7eb;color:#59636e;font-weight:normal;text-align:left;vertical-align:top;overflow-wrap:anywhere">{{.Name}}</th><td class="text rule" dir="auto" style="padding:6px 0;border-top:1px solid #e4e7eb;color:#1f2328;vertical-align:top;overflow-wrap:anywhere;white-space:pre-wrap{{if .Code}};font-family:ui-monospace,Menlo,Consolas,monospace;font-size:13px{{end}}">{{.Value}}</td></tr>
 {{end}}</table>
 {{if .Left}}<p class="muted" style="margin:6px 0 0;color:#59636e;font-size:14px">and {{.Left}} more.</p>
 {{end}}{{end}}
 {{define "button"}}{{if .URL}}<p style="margin:20px 0 4px"><a class="button" href="{{.URL}}" style="display:inline-block;padding:11px 22px;border-radius:6px;background:#0b57d0;color:#ffffff;font-weight:bold;text-decoration:none">{{.Words}}</a></p>
 {{end}}{{end}}
 {{define "bottom"}}</div>
-<p class="muted" style="max-width:600px;margin:12px auto 0;color:#59636e;font-size:13px">Rustbucket Alerts</p>
+<p class="muted" style="max-width:600px;margin:12px auto 0;padding:0 24px;color:#59636e;font-size:13px">Rustbucket Alerts</p>
 </body>
 </html>
 {{end}}

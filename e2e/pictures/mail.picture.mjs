@@ -1,0 +1,3 @@
+import pictures from './mail.mjs';
+
+export default (t, browser) => pictures({ browser });
