@@ -20,12 +20,13 @@ import (
 // rows; ADMIN may everything.
 var allowed = map[models.Role]string{
 	models.Reporter: `alert alerts viewer createAlert createAlerts`,
-	models.Viewing: `alert alerts channel channels delivery deliveries previewRouting notificationPause viewer
+	models.Viewing: `alert alerts channel channels channelTypes delivery deliveries previewRouting notificationPause viewer
 		alertCreated alertUpdated deliveryUpdated feed`,
-	models.Analyst: `alert alerts channel channels delivery deliveries previewRouting notificationPause viewer
+	models.Analyst: `alert alerts channel channels channelTypes delivery deliveries previewRouting notificationPause viewer
 		alertCreated alertUpdated deliveryUpdated feed resolveAlert retryDelivery retryDeliveries`,
 	models.Admin: `tokens createChannel updateChannel setChannelsActive deleteChannels testChannel testChannels testChannelConfig
-		cancelDeliveries pauseNotifications resumeNotifications createToken revokeToken`,
+		cancelDeliveries pauseNotifications resumeNotifications createToken revokeToken previewWebhookBody rotateSigningSecret
+		dropPreviousSigningSecret`,
 }
 
 // What a REPORTER can come to from there, through fields that ask for no role of their own.
