@@ -67,7 +67,7 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	switch ctx := context.Background(); parsed.Command() {
+	switch ctx := models.WithActor(context.Background(), models.Actor{Name: "command line"}); parsed.Command() {
 	case "serve":
 		return serve(c)
 	case "migrate":

@@ -24,7 +24,7 @@ var allowed = map[models.Role]string{
 		alertCreated alertUpdated deliveryUpdated feed`,
 	models.Analyst: `alert alerts channel channels channelTypes delivery deliveries previewRouting notificationPause viewer
 		alertCreated alertUpdated deliveryUpdated feed resolveAlert retryDelivery retryDeliveries`,
-	models.Admin: `tokens createChannel updateChannel setChannelsActive deleteChannels testChannel testChannels testChannelConfig
+	models.Admin: `tokens auditLog createChannel updateChannel setChannelsActive deleteChannels testChannel testChannels testChannelConfig
 		cancelDeliveries pauseNotifications resumeNotifications createToken revokeToken previewWebhookBody rotateSigningSecret
 		dropPreviousSigningSecret`,
 }

@@ -216,7 +216,11 @@ type viewerKey struct{}
 
 // WithViewer notes who the caller is.
 func WithViewer(ctx context.Context, v *models.Viewer) context.Context {
-	return context.WithValue(ctx, viewerKey{}, v)
+	actor := models.Actor{Name: v.Name, TokenID: v.TokenID}
+	if from := AddressFrom(ctx); from.IsValid() {
+		actor.Address = from.String()
+	}
+	return context.WithValue(models.WithActor(ctx, actor), viewerKey{}, v)
 }
 
 // ViewerFrom gives the caller, or nil when nobody was noted.

@@ -18,6 +18,14 @@ type AlertEdge struct {
 	Node *models.Alert `json:"node"`
 }
 
+// An entry in a page.
+type AuditEdge struct {
+	// Its place: pages go on behind it.
+	Cursor string `json:"cursor"`
+	// The entry.
+	Node *models.AuditEntry `json:"node"`
+}
+
 // Where and how a channel sends: exactly one of its fields. Any host may be named; whether it may be called is decided when sending (EGRESS_ALLOW).
 type ChannelConfigInput struct {
 	// Mail to one or more people.

@@ -28,11 +28,20 @@ type DeliveryConnection struct {
 	filter   *models.DeliveryFilter
 }
 
+// AuditConnection is a page of the audit log.
+type AuditConnection struct {
+	Edges    []*AuditEdge
+	Nodes    []*models.AuditEntry
+	PageInfo *PageInfo
+	filter   *models.AuditFilter
+}
+
 // What a cursor belongs to.
 const (
 	alertCursor    = "a"
 	deliveryCursor = "d"
 	feedCursor     = "f"
+	auditCursor    = "u"
 )
 
 // cursor names a place in a list of this database; it means nothing in another list or database.
@@ -98,6 +107,16 @@ func (r *Resolver) deliveryPage(ctx context.Context, deliveries []*models.Delive
 		page.Edges[i] = &DeliveryEdge{Cursor: r.cursor(deliveryCursor, d.ID), Node: d}
 	}
 	r.loads(ctx).expectOf(r, page.Nodes)
+	return page
+}
+
+// auditPage makes a page of what was read: up to limit entries, and one more when there are more.
+func (r *Resolver) auditPage(entries []*models.AuditEntry, limit int, filter *models.AuditFilter) *AuditConnection {
+	nodes, info := r.cut(auditCursor, len(entries), limit, func(i int) int64 { return entries[i].ID })
+	page := &AuditConnection{Nodes: entries[:nodes], Edges: make([]*AuditEdge, nodes), PageInfo: info, filter: filter}
+	for i, e := range page.Nodes {
+		page.Edges[i] = &AuditEdge{Cursor: r.cursor(auditCursor, e.ID), Node: e}
+	}
 	return page
 }
 

@@ -26,6 +26,10 @@ func (r *alertConnectionResolver) TotalCount(ctx context.Context, obj *AlertConn
 	return r.Store.CountAlerts(ctx, obj.filter)
 }
 
+func (r *auditConnectionResolver) TotalCount(ctx context.Context, obj *AuditConnection) (int, error) {
+	return r.Store.CountAudit(ctx, obj.filter)
+}
+
 func (r *channelResolver) Config(ctx context.Context, obj *models.Channel) (models.ChannelConfig, error) {
 	return obj.Config.Masked(), nil
 }
@@ -366,6 +370,18 @@ func (r *queryResolver) Tokens(ctx context.Context) ([]*models.Token, error) {
 	return r.Store.Tokens(ctx)
 }
 
+func (r *queryResolver) AuditLog(ctx context.Context, filter *models.AuditFilter, first *int, after *string) (*AuditConnection, error) {
+	limit, before, err := r.page(auditCursor, first, after)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := r.Store.AuditLog(ctx, filter, before, limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return r.auditPage(entries, limit, filter), nil
+}
+
 func (r *routingDecisionResolver) Channel(ctx context.Context, obj *models.RoutingDecision) (*models.Channel, error) {
 	return r.channel(ctx, obj.ChannelID)
 }
@@ -402,6 +418,8 @@ func (r *Resolver) Alert() AlertResolver { return &alertResolver{r} }
 
 func (r *Resolver) AlertConnection() AlertConnectionResolver { return &alertConnectionResolver{r} }
 
+func (r *Resolver) AuditConnection() AuditConnectionResolver { return &auditConnectionResolver{r} }
+
 func (r *Resolver) Channel() ChannelResolver { return &channelResolver{r} }
 
 func (r *Resolver) Delivery() DeliveryResolver { return &deliveryResolver{r} }
@@ -423,6 +441,7 @@ func (r *Resolver) Subscription() SubscriptionResolver { return &subscriptionRes
 type (
 	alertResolver              struct{ *Resolver }
 	alertConnectionResolver    struct{ *Resolver }
+	auditConnectionResolver    struct{ *Resolver }
 	channelResolver            struct{ *Resolver }
 	deliveryResolver           struct{ *Resolver }
 	deliveryConnectionResolver struct{ *Resolver }
@@ -432,3 +451,13 @@ type (
 	routingDecisionResolver    struct{ *Resolver }
 	subscriptionResolver       struct{ *Resolver }
 )
+
+// !!! WARNING !!!
+// The code below was going to be deleted when updating resolvers. It has been copied here so you have
+// one last chance to move it out of harms way if you want. There are two reasons this happens:
+//  - When renaming or deleting a resolver the old code will be put in here. You can safely delete
+//    it when you're done.
+//  - You have helper methods in this file. Move them out to keep these resolver files clean.
+/*
+	func (r *Resolver) AuditEntry() AuditEntryResolver { return &auditEntryResolver{r} }
+*/

@@ -85,6 +85,9 @@ func (s *Store) insertChannel(ctx context.Context, tx bun.Tx, c *models.Channel,
 	if _, err := tx.NewInsert().Model(state).Returning("NULL").Exec(ctx); err != nil {
 		return err
 	}
+	if err := s.auditChannel(ctx, tx, nil, c); err != nil {
+		return err
+	}
 	return s.saveChannel(ctx, tx, c)
 }
 
@@ -108,6 +111,9 @@ func (s *Store) UpdateChannel(ctx context.Context, id int64, f func(*models.Chan
 		channel.UpdatedAt = s.Now()
 		if err := s.saveChannel(ctx, tx, channel); err != nil {
 			return nameTaken(channel.Name, err)
+		}
+		if err := s.auditChannel(ctx, tx, &was, channel); err != nil {
+			return err
 		}
 		if off = nil; was.IsActive && !channel.IsActive {
 			off = []int64{id}
@@ -138,9 +144,14 @@ func (s *Store) SetChannelsActive(ctx context.Context, ids []int64, active bool)
 		}
 		at := s.Now()
 		for _, c := range channels {
-			if c.IsActive != active {
-				c.IsActive, c.UpdatedAt = active, at
-				changed = append(changed, c.ID)
+			if c.IsActive == active {
+				continue
+			}
+			was := *c
+			c.IsActive, c.UpdatedAt = active, at
+			changed = append(changed, c.ID)
+			if err := s.auditChannel(ctx, tx, &was, c); err != nil {
+				return err
 			}
 		}
 		if len(changed) == 0 {
@@ -193,6 +204,11 @@ func (s *Store) DeleteChannels(ctx context.Context, ids []int64) (int, error) {
 			return err
 		}
 		n = len(channels)
+		for _, c := range channels {
+			if err := s.audit(ctx, tx, models.ChannelDeleted, channelSubject(c), nil); err != nil {
+				return err
+			}
+		}
 		_, err = tx.NewRaw("UPDATE channels SET deleted_at = ?0, updated_at = ?0 WHERE id IN (?1)", s.Now(), bun.List(ids)).Exec(ctx)
 		if err != nil {
 			return err
@@ -283,7 +299,10 @@ func (s *Store) Reseal(ctx context.Context) (int, error) {
 			}
 			resealed++
 		}
-		return nil
+		if resealed == 0 {
+			return nil
+		}
+		return s.audit(ctx, tx, models.SecretsResealed, nil, map[string]any{"channels": resealed})
 	})
 	return resealed, err
 }

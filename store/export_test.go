@@ -57,3 +57,9 @@ func (s *Store) ExplainClaim(ctx context.Context, channelID int64, limited bool)
 	}
 	return strings.Join(lines, "\n"), err
 }
+
+// Do carries out a statement, as somebody with a shell on the database would.
+func (s *Store) Do(ctx context.Context, sql string) error {
+	_, err := s.db.NewRaw(sql).Exec(ctx)
+	return err
+}

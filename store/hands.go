@@ -62,6 +62,9 @@ func (s *Store) RetryDelivery(ctx context.Context, id int64) (*models.Delivery, 
 		if err := s.appendEvents(ctx, tx, at, []eventRecord{deliveryEvent(delivery, 0, at)}); err != nil {
 			return err
 		}
+		if err := s.audit(ctx, tx, models.DeliveryRetried, &auditSubject{id: id}, nil); err != nil {
+			return err
+		}
 		return s.tellEnds(ctx, tx, []int64{id}, at)
 	})
 	if err != nil {
@@ -97,7 +100,7 @@ func (s *Store) beginAll(ctx context.Context, tx bun.Tx, ids []int64, at time.Ti
 // matched and the channels that they are on.
 func (s *Store) RetryDeliveries(ctx context.Context, f *models.DeliveryFilter) (n int, channelIDs []int64, err error) {
 	able := "d.channel_id IN (SELECT id FROM channels WHERE is_active AND deleted_at IS NULL)"
-	return s.byHand(ctx, "retry deliveries", f, []models.DeliveryStatus{models.Failed, models.Cancelled}, able,
+	return s.byHand(ctx, "retry deliveries", models.DeliveriesRetried, f, []models.DeliveryStatus{models.Failed, models.Cancelled}, able,
 		func(tx bun.Tx, ids []int64) error {
 			at := s.Now()
 			if err := s.beginAll(ctx, tx, ids, at, models.Failed, models.Cancelled); err != nil {
@@ -110,7 +113,7 @@ func (s *Store) RetryDeliveries(ctx context.Context, f *models.DeliveryFilter) (
 // CancelDeliveries cancels every pending delivery that matches. One that is being sent is cancelled unless this attempt
 // succeeds. It gives how many there were and the channels that they are on.
 func (s *Store) CancelDeliveries(ctx context.Context, f *models.DeliveryFilter) (n int, channelIDs []int64, err error) {
-	return s.byHand(ctx, "cancel deliveries", f, []models.DeliveryStatus{models.Pending}, "d.cancel_reason IS NULL",
+	return s.byHand(ctx, "cancel deliveries", models.DeliveriesCancelled, f, []models.DeliveryStatus{models.Pending}, "d.cancel_reason IS NULL",
 		func(tx bun.Tx, ids []int64) error {
 			return s.cancelPending(ctx, tx, CancelledByHand, func(q *bun.UpdateQuery) *bun.UpdateQuery {
 				return q.Where("id IN (?)", bun.List(ids))
@@ -119,7 +122,7 @@ func (s *Store) CancelDeliveries(ctx context.Context, f *models.DeliveryFilter) 
 }
 
 // byHand does something to all matching deliveries of these statuses, in batches. What was done before an error stays done.
-func (s *Store) byHand(ctx context.Context, what string, f *models.DeliveryFilter, statuses []models.DeliveryStatus, where string, do func(tx bun.Tx, ids []int64) error) (n int, channelIDs []int64, err error) {
+func (s *Store) byHand(ctx context.Context, what string, action models.AuditAction, f *models.DeliveryFilter, statuses []models.DeliveryStatus, where string, do func(tx bun.Tx, ids []int64) error) (n int, channelIDs []int64, err error) {
 	channels := make(map[int64]bool)
 	last, err := s.before(ctx, statuses)
 	if err != nil {
@@ -136,6 +139,11 @@ func (s *Store) byHand(ctx context.Context, what string, f *models.DeliveryFilte
 			}
 			if err := q.Scan(ctx, &found); err != nil || len(found) == 0 {
 				return err
+			}
+			if n == 0 { // once, with the first batch
+				if err := s.audit(ctx, tx, action, nil, map[string]any{"filter": auditedFilter(f)}); err != nil {
+					return err
+				}
 			}
 			ids := make([]int64, len(found))
 			for i, r := range found {

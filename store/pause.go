@@ -53,6 +53,13 @@ func (s *Store) BeginPause(ctx context.Context, p *models.Pause) error {
 			return err
 		}
 		p.Since = p.Since.UTC()
+		changes := map[string]any{"reason": p.Reason, "afterwards": string(p.Afterwards)}
+		if p.Until != nil {
+			changes["until"] = p.Until.UTC()
+		}
+		if err := s.audit(ctx, tx, models.NotificationsPaused, nil, changes); err != nil {
+			return err
+		}
 		return s.notifyChannels(ctx, tx)
 	})
 }
@@ -65,7 +72,11 @@ func (s *Store) EndPause(ctx context.Context) (bool, error) {
 		if err := tx.NewRaw("DELETE FROM pauses RETURNING until IS NULL OR until > ?", s.Now()).Scan(ctx, &held); err != nil {
 			return err
 		}
-		ended = slices.Contains(held, true)
+		if ended = slices.Contains(held, true); ended {
+			if err := s.audit(ctx, tx, models.NotificationsResumed, nil, nil); err != nil {
+				return err
+			}
+		}
 		return s.notifyChannels(ctx, tx)
 	})
 	return ended, err

@@ -31,6 +31,9 @@ func (s *Store) ResolveAlert(ctx context.Context, id int64) (*models.Alert, []in
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return err
 		}
+		if err := s.audit(ctx, tx, models.AlertResolved, &auditSubject{id: id}, nil); err != nil {
+			return err
+		}
 		told, err = s.tellResolved(ctx, tx, []*models.Alert{alert})
 		return err
 	})

@@ -35,14 +35,23 @@ func (r *tokenRow) model() *models.Token {
 
 // CreateToken stores a token by its hash. CONFLICT when a token of that name is in use.
 func (s *Store) CreateToken(ctx context.Context, t *models.Token, hash []byte) error {
-	t.CreatedAt = s.Now()
-	row := &tokenRow{Name: t.Name, Role: t.Role, Hash: hash, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt}
-	_, err := s.db.NewInsert().Model(row).Returning("id").Exec(ctx)
-	if isUnique(err) {
-		return models.Conflicting("name", "there is a token named %q already: choose another name, or revoke that one", t.Name)
-	}
-	t.ID = row.ID
-	return s.explain("create token", err)
+	return s.inTx(ctx, "create token", func(tx bun.Tx) error {
+		t.CreatedAt = s.Now()
+		row := &tokenRow{Name: t.Name, Role: t.Role, Hash: hash, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt}
+		_, err := tx.NewInsert().Model(row).ExcludeColumn("id").Returning("id").Exec(ctx)
+		if isUnique(err) {
+			return models.Conflicting("name", "there is a token named %q already: choose another name, or revoke that one", t.Name)
+		}
+		if err != nil {
+			return err
+		}
+		t.ID = row.ID
+		changes := map[string]any{"role": string(t.Role)}
+		if t.ExpiresAt != nil {
+			changes["expiresAt"] = t.ExpiresAt.UTC()
+		}
+		return s.audit(ctx, tx, models.TokenCreated, &auditSubject{t.ID, t.Name}, changes)
+	})
 }
 
 // CreateFirstToken stores a token only if there is none at all, and reports whether it did.
@@ -104,25 +113,35 @@ func (s *Store) NoteTokensUsed(ctx context.Context, used map[int64]time.Time) er
 // EndToken revokes a token by its id, if it is in use, and gives it. NOT_FOUND when there is none.
 func (s *Store) EndToken(ctx context.Context, id int64) (*models.Token, error) {
 	row := new(tokenRow)
-	err := s.db.NewRaw("UPDATE tokens SET revoked_at = coalesce(revoked_at, ?) WHERE id = ? RETURNING *", s.Now(), id).Scan(ctx, row)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, models.Missing("token", id)
-	}
+	err := s.inTx(ctx, "revoke token", func(tx bun.Tx) error {
+		err := s.revoke(ctx, tx, row, "id = ?", id)
+		if errors.Is(err, sql.ErrNoRows) { // it is over already, or there never was one
+			return one("token", id, tx.NewSelect().Model(row).Where("id = ?", id).Scan(ctx))
+		}
+		return err
+	})
 	if err != nil {
-		return nil, s.explain("revoke token", err)
+		return nil, err
 	}
 	return row.model(), nil
 }
 
 // RevokeToken ends the token of this name. NOT_FOUND when none is in use.
 func (s *Store) RevokeToken(ctx context.Context, name string) error {
-	res, err := s.db.NewRaw("UPDATE tokens SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL", s.Now(), name).Exec(ctx)
+	return s.inTx(ctx, "revoke token", func(tx bun.Tx) error {
+		err := s.revoke(ctx, tx, new(tokenRow), "name = ?", name)
+		if errors.Is(err, sql.ErrNoRows) {
+			return models.Missing("token named", name)
+		}
+		return err
+	})
+}
+
+// revoke ends the one token in use that where names, or gives sql.ErrNoRows.
+func (s *Store) revoke(ctx context.Context, tx bun.Tx, row *tokenRow, where string, arg any) error {
+	err := tx.NewRaw("UPDATE tokens SET revoked_at = ? WHERE revoked_at IS NULL AND "+where+" RETURNING *", s.Now(), arg).Scan(ctx, row)
 	if err != nil {
-		return s.explain("revoke token", err)
+		return err
 	}
-	n, err := res.RowsAffected()
-	if err == nil && n == 0 {
-		return models.Missing("token named", name)
-	}
-	return s.explain("revoke token", err)
+	return s.audit(ctx, tx, models.TokenRevoked, &auditSubject{row.ID, row.Name}, nil)
 }

@@ -1,0 +1,87 @@
+package models
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"time"
+)
+
+// AuditEntry says who changed what, when and from where. Entries are never changed, and kept for good.
+type AuditEntry struct {
+	ID          int64
+	At          time.Time
+	By          string // name of the token, "command line", or "server"
+	TokenID     *int64 // nil for what is no stored token
+	Address     *string
+	Action      AuditAction
+	SubjectID   *int64  // of the channel, token, alert or delivery; nil where there are several, or none
+	SubjectName *string // its name then
+	// Changes is what was changed, by field: {"from": …, "to": …} where it was something before. Secrets are masked.
+	Changes json.RawMessage
+}
+
+// AuditAction is a kind of change.
+type AuditAction string
+
+// The actions, as they are stored and shown.
+const (
+	ChannelCreated       AuditAction = "CHANNEL_CREATED"
+	ChannelUpdated       AuditAction = "CHANNEL_UPDATED"
+	ChannelDeleted       AuditAction = "CHANNEL_DELETED"
+	TokenCreated         AuditAction = "TOKEN_CREATED"
+	TokenRevoked         AuditAction = "TOKEN_REVOKED"
+	AlertResolved        AuditAction = "ALERT_RESOLVED"
+	DeliveryRetried      AuditAction = "DELIVERY_RETRIED"
+	DeliveriesRetried    AuditAction = "DELIVERIES_RETRIED"
+	DeliveriesCancelled  AuditAction = "DELIVERIES_CANCELLED"
+	NotificationsPaused  AuditAction = "NOTIFICATIONS_PAUSED"
+	NotificationsResumed AuditAction = "NOTIFICATIONS_RESUMED"
+	SecretsResealed      AuditAction = "SECRETS_RESEALED"
+)
+
+// AuditActions lists every action.
+var AuditActions = []AuditAction{
+	ChannelCreated, ChannelUpdated, ChannelDeleted, TokenCreated, TokenRevoked, AlertResolved, DeliveryRetried, DeliveriesRetried,
+	DeliveriesCancelled, NotificationsPaused, NotificationsResumed, SecretsResealed,
+}
+
+// MarshalGQL writes the action as a GraphQL enum.
+func (a AuditAction) MarshalGQL(w io.Writer) { writeEnum(w, string(a)) }
+
+// UnmarshalGQL reads a GraphQL enum.
+func (a *AuditAction) UnmarshalGQL(v any) (err error) {
+	*a, err = readEnum("AuditAction", v, AuditActions)
+	return err
+}
+
+// AuditFilter says which entries are wanted. All given fields must match.
+type AuditFilter struct {
+	Actions   []AuditAction
+	By        *string
+	SubjectID *int64
+	After     *time.Time // this moment or later
+	Before    *time.Time // before this moment
+}
+
+// Actor is who does something, and from where.
+type Actor struct {
+	Name    string
+	TokenID int64  // 0 = no stored token
+	Address string // empty = not over the network
+}
+
+type actorKey struct{}
+
+// WithActor notes who does what is done with ctx.
+func WithActor(ctx context.Context, a Actor) context.Context {
+	return context.WithValue(ctx, actorKey{}, a)
+}
+
+// ActorFrom gives who does it: the server itself when nobody was noted.
+func ActorFrom(ctx context.Context) Actor {
+	if a, ok := ctx.Value(actorKey{}).(Actor); ok {
+		return a
+	}
+	return Actor{Name: "server"}
+}
