@@ -45,6 +45,7 @@ type testNotification struct {
 type createToken struct {
 	Name    string        `required:"" help:"A name to know the token by."`
 	Role    string        `required:"" help:"REPORTER, VIEWER, ANALYST or ADMIN."`
+	Alerts  *int          `name:"alerts-per-minute" help:"How many alerts it may create in a minute; left out = no limit."`
 	Expires time.Duration `help:"How long it lasts, such as 720h; left out = until it is revoked."`
 }
 
@@ -194,7 +195,8 @@ func (t createToken) run(ctx context.Context, s *store.Store, out io.Writer) err
 		at := time.Now().Add(t.Expires)
 		expires = &at
 	}
-	_, secret, err := access.NewDoorman(s, "", nil).Create(ctx, "--", t.Name, role, expires)
+	token := &models.Token{Name: t.Name, Role: role, ExpiresAt: expires, AlertsPerMinute: t.Alerts}
+	secret, err := access.NewDoorman(s, "", nil).Create(ctx, "--", token)
 	if err != nil {
 		return err
 	}

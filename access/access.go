@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"golang.org/x/time/rate"
 
 	"github.com/rustbucket/alerts/models"
 	"github.com/rustbucket/alerts/store"
@@ -64,7 +65,8 @@ type Doorman struct {
 
 	mu    sync.Mutex
 	known map[[sha256.Size]byte]known
-	used  map[int64]time.Time // by token, when it is not stored yet
+	used  map[int64]time.Time     // by token, when it is not stored yet
+	paces map[int64]*rate.Limiter // by token
 }
 
 type known struct {
@@ -74,7 +76,7 @@ type known struct {
 
 // NewDoorman knows the stored tokens and, unless it is empty, adminToken.
 func NewDoorman(s *store.Store, adminToken string, log *slog.Logger) *Doorman {
-	d := &Doorman{store: s, log: log, known: make(map[[sha256.Size]byte]known), used: make(map[int64]time.Time)}
+	d := &Doorman{store: s, log: log, known: make(map[[sha256.Size]byte]known), used: make(map[int64]time.Time), paces: make(map[int64]*rate.Limiter)}
 	if adminToken != "" {
 		hash := sha256.Sum256([]byte(adminToken))
 		d.admin = &hash
@@ -95,28 +97,31 @@ func (d *Doorman) FirstToken(ctx context.Context) (string, error) {
 	return token, nil
 }
 
-// Create makes a token and gives its secret, which is kept nowhere. expires may be nil. Errors name the fields below path.
-func (d *Doorman) Create(ctx context.Context, path, name string, role models.Role, expires *time.Time) (*models.Token, string, error) {
-	if err := models.ValidText(path+"name", name, models.MaxName); err != nil {
-		return nil, "", err
+// Create stores a new token by its name, role, expiry and limit, and gives its secret, which is kept nowhere. Errors name the fields
+// below path.
+func (d *Doorman) Create(ctx context.Context, path string, t *models.Token) (secret string, err error) {
+	if err := models.ValidText(path+"name", t.Name, models.MaxName); err != nil {
+		return "", err
 	}
-	token := &models.Token{Name: name, Role: role}
-	if expires != nil {
-		at := expires.UTC().Truncate(time.Microsecond)
+	if t.ExpiresAt != nil {
+		at := t.ExpiresAt.UTC().Truncate(time.Microsecond)
 		if !at.After(time.Now()) {
-			return nil, "", models.Invalid(path+"expiresAt", "is not in the future: leave it out for a token that does not end by itself")
+			return "", models.Invalid(path+"expiresAt", "is not in the future: leave it out for a token that does not end by itself")
 		}
-		token.ExpiresAt = &at
+		t.ExpiresAt = &at
 	}
-	secret := NewToken()
-	err := d.store.CreateToken(ctx, token, Hash(secret))
+	if n := t.AlertsPerMinute; n != nil && (*n < 1 || *n > MaxAlertsPerMinute) {
+		return "", models.Invalid(path+"alertsPerMinute", "is %d: give 1 to %d, or leave it out for no limit", *n, MaxAlertsPerMinute)
+	}
+	secret = NewToken()
+	err = d.store.CreateToken(ctx, t, Hash(secret))
 	if models.HasCode(err, models.Conflict) {
-		err = models.Conflicting(path+"name", "there is a token named %q already: choose another name, or revoke that one", name)
+		err = models.Conflicting(path+"name", "there is a token named %q already: choose another name, or revoke that one", t.Name)
 	}
 	if err != nil {
-		return nil, "", err
+		return "", err
 	}
-	return token, secret, nil
+	return secret, nil
 }
 
 // Revoke ends a token. Other processes refuse it within seconds, this one at once.
@@ -169,6 +174,9 @@ func (d *Doorman) Viewer(ctx context.Context, authorization string) (*models.Vie
 		return nil, nil
 	}
 	viewer := &models.Viewer{TokenID: t.ID, Name: t.Name, Role: t.Role}
+	if t.AlertsPerMinute != nil {
+		viewer.AlertsPerMinute = *t.AlertsPerMinute
+	}
 	until := now.Add(remember)
 	if t.ExpiresAt != nil && t.ExpiresAt.Before(until) {
 		until = *t.ExpiresAt
@@ -201,6 +209,7 @@ func (d *Doorman) note(ctx context.Context) {
 	d.mu.Lock()
 	used := d.used
 	d.used = make(map[int64]time.Time)
+	d.forgetPaces()
 	for hash, k := range d.known { // what was long over would stay for ever
 		if time.Since(k.until) > noteEvery {
 			delete(d.known, hash)

@@ -1198,6 +1198,8 @@ type Token {
   revokedAt: Time
   "When it was last used, to about a minute; null = never."
   lastUsedAt: Time
+  "How many alerts it may create in a minute, and at once after a quiet minute; null = no limit."
+  alertsPerMinute: Int
 }
 
 "A kind of change in the audit log."
@@ -1292,6 +1294,11 @@ input CreateTokenInput {
   role: Role!
   "When it ends by itself; left out = never."
   expiresAt: Time
+  """
+  How many alerts it may create in a minute, and at once after a quiet minute, 1 to 1,000,000; left out = no limit. Beyond it
+  createAlert answers OVERLOADED. Each server on the database counts by itself.
+  """
+  alertsPerMinute: Int
 }
 
 "A new token with its secret."
@@ -1773,6 +1780,8 @@ func (ec *executionContext) childFields_Token(ctx context.Context, field graphql
 		return ec.fieldContext_Token_revokedAt(ctx, field)
 	case "lastUsedAt":
 		return ec.fieldContext_Token_lastUsedAt(ctx, field)
+	case "alertsPerMinute":
+		return ec.fieldContext_Token_alertsPerMinute(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Token", field.Name)
 }
@@ -8546,6 +8555,29 @@ func (ec *executionContext) fieldContext_Token_lastUsedAt(_ context.Context, fie
 	return graphql.NewScalarFieldContext("Token", field, false, false, "Time")
 }
 
+func (ec *executionContext) _Token_alertsPerMinute(ctx context.Context, field graphql.CollectedField, obj *models.Token) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Token_alertsPerMinute(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AlertsPerMinute, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Token_alertsPerMinute(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Token", field, false, false, "Int")
+}
+
 func (ec *executionContext) _Viewer_name(ctx context.Context, field graphql.CollectedField, obj *models.Viewer) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10277,7 +10309,7 @@ func (ec *executionContext) unmarshalInputCreateTokenInput(ctx context.Context, 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"name", "role", "expiresAt"}
+	fieldsInOrder := [...]string{"name", "role", "expiresAt", "alertsPerMinute"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -10305,6 +10337,13 @@ func (ec *executionContext) unmarshalInputCreateTokenInput(ctx context.Context, 
 				return it, err
 			}
 			it.ExpiresAt = data
+		case "alertsPerMinute":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("alertsPerMinute"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AlertsPerMinute = data
 		}
 	}
 	return it, nil
@@ -12961,6 +13000,11 @@ func (ec *executionContext) _Token(ctx context.Context, sel ast.SelectionSet, ob
 			}
 		case "lastUsedAt":
 			out.Values[i] = ec._Token_lastUsedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "alertsPerMinute":
+			out.Values[i] = ec._Token_alertsPerMinute(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}

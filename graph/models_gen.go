@@ -88,6 +88,9 @@ type CreateTokenInput struct {
 	Role models.Role `json:"role"`
 	// When it ends by itself; left out = never.
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	// How many alerts it may create in a minute, and at once after a quiet minute, 1 to 1,000,000; left out = no limit. Beyond it
+	// createAlert answers OVERLOADED. Each server on the database counts by itself.
+	AlertsPerMinute *int `json:"alertsPerMinute,omitempty"`
 }
 
 // A new token with its secret.

@@ -89,6 +89,9 @@ func (r *mutationResolver) CreateAlert(ctx context.Context, input CreateAlertInp
 	if err != nil {
 		return nil, err
 	}
+	if err := r.Doorman.MayCreate(access.ViewerFrom(ctx), 1); err != nil {
+		return nil, err
+	}
 	created, err := r.Intake.Create(ctx, []*models.NewAlert{alert})
 	if err != nil {
 		return nil, err
@@ -99,6 +102,9 @@ func (r *mutationResolver) CreateAlert(ctx context.Context, input CreateAlertInp
 func (r *mutationResolver) CreateAlerts(ctx context.Context, inputs []*CreateAlertInput) ([]*models.Alert, error) {
 	alerts, err := newAlerts(ctx, inputs)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.Doorman.MayCreate(access.ViewerFrom(ctx), len(alerts)); err != nil {
 		return nil, err
 	}
 	created, err := r.Intake.Create(ctx, alerts)
@@ -260,7 +266,8 @@ func (r *mutationResolver) ResumeNotifications(ctx context.Context) (bool, error
 }
 
 func (r *mutationResolver) CreateToken(ctx context.Context, input CreateTokenInput) (*CreatedToken, error) {
-	token, secret, err := r.Doorman.Create(ctx, "input.", input.Name, input.Role, input.ExpiresAt)
+	token := &models.Token{Name: input.Name, Role: input.Role, ExpiresAt: input.ExpiresAt, AlertsPerMinute: input.AlertsPerMinute}
+	secret, err := r.Doorman.Create(ctx, "input.", token)
 	if err != nil {
 		return nil, err
 	}
@@ -451,13 +458,3 @@ type (
 	routingDecisionResolver    struct{ *Resolver }
 	subscriptionResolver       struct{ *Resolver }
 )
-
-// !!! WARNING !!!
-// The code below was going to be deleted when updating resolvers. It has been copied here so you have
-// one last chance to move it out of harms way if you want. There are two reasons this happens:
-//  - When renaming or deleting a resolver the old code will be put in here. You can safely delete
-//    it when you're done.
-//  - You have helper methods in this file. Move them out to keep these resolver files clean.
-/*
-	func (r *Resolver) AuditEntry() AuditEntryResolver { return &auditEntryResolver{r} }
-*/

@@ -11,6 +11,8 @@ type Token struct {
 	ExpiresAt  *time.Time // nil = never
 	RevokedAt  *time.Time
 	LastUsedAt *time.Time
+	// AlertsPerMinute is how many alerts its bearer may create in a minute; nil = no limit.
+	AlertsPerMinute *int
 }
 
 // Viewer is the token in use: what the API knows about the caller.
@@ -18,6 +20,8 @@ type Viewer struct {
 	TokenID int64 // 0 for ADMIN_TOKEN
 	Name    string
 	Role    Role
+	// AlertsPerMinute is how many alerts it may create in a minute; 0 = no limit.
+	AlertsPerMinute int
 }
 
 // May reports whether the viewer holds one of the roles. ADMIN may everything.

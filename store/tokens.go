@@ -24,12 +24,14 @@ type tokenRow struct {
 	ExpiresAt  *time.Time
 	RevokedAt  *time.Time
 	LastUsedAt *time.Time
+
+	AlertsPerMinute *int
 }
 
 func (r *tokenRow) model() *models.Token {
 	return &models.Token{
 		ID: r.ID, Name: r.Name, Role: r.Role, CreatedAt: r.CreatedAt.UTC(), ExpiresAt: utc(r.ExpiresAt),
-		RevokedAt: utc(r.RevokedAt), LastUsedAt: utc(r.LastUsedAt),
+		RevokedAt: utc(r.RevokedAt), LastUsedAt: utc(r.LastUsedAt), AlertsPerMinute: r.AlertsPerMinute,
 	}
 }
 
@@ -37,7 +39,7 @@ func (r *tokenRow) model() *models.Token {
 func (s *Store) CreateToken(ctx context.Context, t *models.Token, hash []byte) error {
 	return s.inTx(ctx, "create token", func(tx bun.Tx) error {
 		t.CreatedAt = s.Now()
-		row := &tokenRow{Name: t.Name, Role: t.Role, Hash: hash, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt}
+		row := &tokenRow{Name: t.Name, Role: t.Role, Hash: hash, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, AlertsPerMinute: t.AlertsPerMinute}
 		_, err := tx.NewInsert().Model(row).ExcludeColumn("id").Returning("id").Exec(ctx)
 		if isUnique(err) {
 			return models.Conflicting("name", "there is a token named %q already: choose another name, or revoke that one", t.Name)
@@ -49,6 +51,9 @@ func (s *Store) CreateToken(ctx context.Context, t *models.Token, hash []byte) e
 		changes := map[string]any{"role": string(t.Role)}
 		if t.ExpiresAt != nil {
 			changes["expiresAt"] = t.ExpiresAt.UTC()
+		}
+		if t.AlertsPerMinute != nil {
+			changes["alertsPerMinute"] = *t.AlertsPerMinute
 		}
 		return s.audit(ctx, tx, models.TokenCreated, &auditSubject{t.ID, t.Name}, changes)
 	})
