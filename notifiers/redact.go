@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"html"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -19,7 +20,8 @@ const minSecret = 4
 // redactor takes a channel's secrets out of a text. The values are what to look for, the longest first.
 type redactor []string
 
-// add takes in a secret and the spellings in which services echo it: in JSON, in a URL, in HTML.
+// add takes in a secret and the spellings in which services echo it: in JSON (also as we write it, and as a text within JSON), in a
+// URL, in HTML.
 func (r *redactor) add(secret string) {
 	if len(secret) < minSecret {
 		return
@@ -28,13 +30,24 @@ func (r *redactor) add(secret string) {
 	if !strings.ContainsFunc(secret, func(c rune) bool { return !isPlain(c) }) {
 		return
 	}
-	for _, spelling := range []string{url.QueryEscape(secret), url.PathEscape(secret), jsonEscape(secret),
-		strings.ReplaceAll(secret, "/", `\/`), html.EscapeString(secret)} {
+	query, path, written, marked := url.QueryEscape(secret), url.PathEscape(secret), jsonWritten(secret), html.EscapeString(secret)
+	for _, spelling := range []string{query, lowerEscapes(query), path, lowerEscapes(path), jsonEscape(secret), written, jsonWritten(written),
+		strings.ReplaceAll(secret, "/", `\/`), marked, namedQuotes.Replace(marked)} {
 		if spelling != secret {
 			*r = append(*r, spelling)
 		}
 	}
 }
+
+// lowerEscapes is how .NET writes what is escaped in a URL: %2f.
+func lowerEscapes(s string) string {
+	return percentEscape.ReplaceAllStringFunc(s, strings.ToLower)
+}
+
+var (
+	percentEscape = regexp.MustCompile(`%[0-9A-F]{2}`)
+	namedQuotes   = strings.NewReplacer("&#34;", "&quot;")
+)
 
 // isPlain reports whether a character is written the same everywhere.
 func isPlain(c rune) bool {
@@ -102,8 +115,18 @@ func (r redactor) redact(text string, cut bool) string {
 	return text[:end]
 }
 
+// jsonEscape is a text as encoding/json writes it unless told otherwise: with <, > and & escaped.
 func jsonEscape(s string) string {
 	b, err := json.Marshal(s)
+	if err != nil {
+		return s
+	}
+	return string(b[1 : len(b)-1])
+}
+
+// jsonWritten is a text as encodeJSON writes it.
+func jsonWritten(s string) string {
+	b, err := encodeJSON(s)
 	if err != nil {
 		return s
 	}

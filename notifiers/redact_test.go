@@ -30,6 +30,25 @@ func TestRedactor(t *testing.T) {
 	}
 }
 
+// TestRedactor_EverySpelling: a key that needs escapes is found as we write it ourselves, and as services write it.
+func TestRedactor_EverySpelling(t *testing.T) {
+	r := keySecrets(`k"<e/y>&+1`, nil)
+	for _, text := range []string{
+		`k"<e/y>&+1`,
+		`k\"<e/y>&+1`,                // our own JSON
+		`k\"\u003ce/y\u003e\u0026+1`, // JSON of others
+		`k\\\"<e/y>&+1`,              // a body of ours, quoted in JSON
+		`k%22%3Ce%2Fy%3E%26%2B1`,     // a URL
+		`k%22%3ce%2fy%3e%26%2b1`,     // a URL as .NET writes it
+		`k&#34;&lt;e/y&gt;&amp;+1`,   // HTML
+		`k&quot;&lt;e/y&gt;&amp;+1`,  // HTML
+	} {
+		if got := r.redact("key "+text+".", false); got != "key ****." {
+			t.Errorf("%s became %s", text, got)
+		}
+	}
+}
+
 func FuzzClean(f *testing.F) {
 	f.Add("abc\x00\xff secret", true)
 	f.Fuzz(func(t *testing.T, text string, cut bool) {
