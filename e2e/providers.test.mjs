@@ -42,7 +42,7 @@ test('Slack, Teams and Discord', async (t) => {
 
   await t.test('Slack: the types of its SDK', () => {
     const imports = "import type { KnownBlock, MessageAttachment } from '@slack/types';";
-    const type = `{ text: string; replace_original: false; delete_original: false;
+    const type = `{ text: string; mrkdwn: false; unfurl_links: false; unfurl_media: false; replace_original: false; delete_original: false;
       attachments: (Omit<MessageAttachment, 'blocks'> & { blocks: KnownBlock[] })[] }[]`;
     const bodies = kinds.map(([, { slack }]) => slack.body);
     assert.deepEqual(complaints(imports, type, bodies), []);

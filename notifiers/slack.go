@@ -3,7 +3,6 @@ package notifiers
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -31,33 +30,18 @@ type slack struct {
 
 func (s *slack) Send(ctx context.Context, n Notification) Outcome {
 	config := n.Config.(*models.SlackConfig)
-	exchange := &slackExchange{
-		poster:  s.poster,
-		secrets: func() redactor { return urlSecrets(config.WebhookURL).sorted() },
-		outcome: Outcome{Result: ChannelBroken, Error: "the channel's URL cannot be used"},
-	}
-	// What it returns is left alone on purpose: its error holds the secret URL and not the body that says why. The exchange
-	// knows better; it is untouched when the library could not even make the request.
-	_ = slackapi.PostWebhookCustomHTTPContext(ctx, config.WebhookURL, &http.Client{Transport: exchange}, s.message(n))
-	return exchange.outcome
+	secrets := func() redactor { return urlSecrets(config.WebhookURL).sorted() }
+	return s.postJSON(ctx, config.WebhookURL, nil, slackPost{WebhookMessage: s.message(n)}, secrets, judgeSlack)
 }
 
-// slackExchange stands between slack-go and the guarded client: it makes the attempt and keeps the Outcome.
-type slackExchange struct {
-	*poster
-	secrets func() redactor
-	outcome Outcome
-}
-
-// RoundTrip sends the request and answers the library with an empty 200: it has nothing more to decide.
-func (e *slackExchange) RoundTrip(req *http.Request) (*http.Response, error) {
-	send := req.Clone(req.Context()) // a RoundTripper does not change what it is given
-	send.Header.Set("User-Agent", e.userAgent)
-	e.outcome = e.post(req.Context(), send, e.secrets, judgeSlack)
-	return &http.Response{
-		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{}, Body: io.NopCloser(strings.NewReader("")), Request: req,
-	}, nil
+// slackPost is a message whose text, which stands above the attachment, is shown as it is: without emphasis, and without pictures
+// and previews of what an alert names (https://docs.slack.dev/reference/methods/chat.postMessage). All is false. Blocks say
+// themselves what is markup.
+type slackPost struct {
+	*slackapi.WebhookMessage
+	Markup      bool `json:"mrkdwn"` // the library does not know it
+	UnfurlLinks bool `json:"unfurl_links"`
+	UnfurlMedia bool `json:"unfurl_media"`
 }
 
 // judgeSlack knows the words of https://api.slack.com/messaging/webhooks#handling_errors, and the statuses for the rest.

@@ -40,11 +40,20 @@ func sendSlack(t *testing.T, n Notification) (slackapi.WebhookMessage, received)
 		t.Fatalf("outcome %+v", o)
 	}
 	r := <-requests
-	var body slackapi.WebhookMessage
+	var post struct {
+		slackapi.WebhookMessage
+		Markup *bool `json:"mrkdwn"`
+	}
 	decoder := json.NewDecoder(strings.NewReader(r.body))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&body); err != nil {
+	if err := decoder.Decode(&post); err != nil {
 		t.Fatalf("%v in %s", err, r.body)
+	}
+	body := post.WebhookMessage
+	for _, on := range []*bool{post.Markup, body.UnfurlLinks, body.UnfurlMedia} {
+		if on == nil || *on {
+			t.Errorf("the text above is not shown as it is: %s", r.body)
+		}
 	}
 	if len(body.Attachments) != 1 || body.Blocks != nil {
 		t.Fatalf("no attachment alone: %s", r.body)
