@@ -42,9 +42,10 @@ const (
 	neighbours = "neighbours"
 	retries    = "retries"
 	backlog    = "backlog"
+	floods     = "floods"
 )
 
-var measurements = []string{latency, throughput, fanout, neighbours, retries, backlog}
+var measurements = []string{latency, throughput, fanout, neighbours, retries, backlog, floods}
 
 // options say what to measure.
 type options struct {

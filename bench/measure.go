@@ -90,6 +90,7 @@ func (b *bench) on(ctx context.Context, kind string) (_ result, err error) {
 		{neighbours, warmUp + 3*b.steady, neighboursOf},
 		{retries, b.retried, retriesOf},
 		{backlog, b.waiting, backlogOf},
+		{floods, warmUp + 6*floodFor, floodsOf},
 	} {
 		if !slices.Contains(b.only, m.name) {
 			continue

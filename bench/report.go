@@ -24,6 +24,7 @@ type result struct {
 	neighbours        *neighbourhood
 	retries           *retried
 	backlog           *drained
+	floods            *besieged
 	warnings          int
 }
 
@@ -79,6 +80,9 @@ func (r *report) table() table {
 	}
 	if r.measured(func(res result) bool { return res.backlog != nil }) {
 		r.addBacklog(&t)
+	}
+	if r.measured(func(res result) bool { return res.floods != nil }) {
+		r.addFloods(&t)
 	}
 	return t
 }
@@ -198,6 +202,36 @@ func (r *report) addBacklog(t *table) {
 		return megabytes(d.before.resident) + ", " + megabytes(d.waiting.resident) + ", " + megabytes(d.after.resident) + ", " + megabytes(d.after.peak)
 	})
 	add("CPU per delivery: server + database + bench", func(d drained) string { return d.cpu.each(r.waiting) })
+}
+
+func (r *report) addFloods(t *table) {
+	t.lines = append(t.lines, []string{fmt.Sprintf("A well-behaved caller at %d alerts/s while others flood the server", time.Second/steadyEvery)})
+	add := func(name string, cell func(besieged) string) {
+		addLine(t, r.results, name, unknown, func(res result) *besieged { return res.floods }, cell)
+	}
+	add("alone: call to arrival, p50 / p99; memory", func(b besieged) string { return pair(b.alone) + "; " + megabytes(b.before.resident) })
+	for _, res := range r.results {
+		if res.floods == nil {
+			continue
+		}
+		for i, s := range res.floods.floods {
+			add(s.name, func(b besieged) string {
+				if i >= len(b.floods) {
+					return unknown
+				}
+				f := b.floods[i]
+				return fmt.Sprintf("%s; %s; %s", pair(f.with), megabytes(f.memory.resident), f.held)
+			})
+			add("… p50 / p99 ÷ alone", func(b besieged) string {
+				if i >= len(b.floods) {
+					return unknown
+				}
+				return share(b.floods[i].with.p50, b.alone.p50) + " / " + share(b.floods[i].with.p99, b.alone.p99)
+			})
+		}
+		break // they are the same on each database
+	}
+	add("acknowledged: lost", func(b besieged) string { return fmt.Sprint(b.lost) })
 }
 
 // addLine adds a line with a cell for every database.

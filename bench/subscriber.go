@@ -51,6 +51,18 @@ func newSubscriber(ctx context.Context, s *server, l *ledger) (*subscriber, erro
 }
 
 func (s *subscriber) begin(token string) error {
+	if err := s.greet(token); err != nil {
+		return err
+	}
+	err := s.conn.WriteJSON(map[string]any{"type": "subscribe", "id": "1", "payload": map[string]string{"query": subscription}})
+	if err != nil {
+		return fmt.Errorf("subscribing: %w", err)
+	}
+	return nil
+}
+
+// greet says who it is, and waits until the server has taken that.
+func (s *subscriber) greet(token string) error {
 	_ = s.conn.SetReadDeadline(time.Now().Add(callTimeout))
 	err := s.conn.WriteJSON(map[string]any{"type": "connection_init", "payload": map[string]string{"Authorization": "Bearer " + token}})
 	if err != nil {
@@ -65,12 +77,7 @@ func (s *subscriber) begin(token string) error {
 			break
 		}
 	}
-	_ = s.conn.SetReadDeadline(time.Time{})
-	err = s.conn.WriteJSON(map[string]any{"type": "subscribe", "id": "1", "payload": map[string]string{"query": subscription}})
-	if err != nil {
-		return fmt.Errorf("subscribing: %w", err)
-	}
-	return nil
+	return s.conn.SetReadDeadline(time.Time{})
 }
 
 // Close ends the subscriber.

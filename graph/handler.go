@@ -55,6 +55,7 @@ type Options struct {
 
 // NewHandler serves the API over POST, GET, WebSocket and SSE.
 func NewHandler(r *Resolver, o Options) http.Handler {
+	r.turns = newTurns()
 	srv := handler.New(NewExecutableSchema(Config{Resolvers: r, Directives: DirectiveRoot{HasRole: access.HasRole}}))
 	limit := int64(maxBodyBytes)
 	srv.AddTransport(transport.Websocket{
@@ -66,7 +67,7 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 		PayloadReadLimit:      &limit,
 	})
 	srv.AddTransport(transport.SSE{KeepAlivePingInterval: pingInterval})
-	srv.AddTransport(oneAnswer{})
+	srv.AddTransport(oneAnswer{long: make(chan struct{}, 1)})
 	if tracing.On() {
 		srv.AroundOperations(traced)
 	}
@@ -193,6 +194,12 @@ func checked(w http.ResponseWriter, r *http.Request, counted *metrics.Metrics) *
 	}
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
 		refuse(w, http.StatusUnsupportedMediaType, refusal(models.BadUserInput, "send JSON, with the header Content-Type: application/json"))
+		return nil
+	}
+	if r.ContentLength > maxBodyBytes { // not a byte of it is read
+		counted.RequestRefused(metrics.RequestBody)
+		w.Header().Set("Connection", "close")
+		refuse(w, http.StatusRequestEntityTooLarge, refusal(models.BadUserInput, "the body is larger than 1 MB"))
 		return nil
 	}
 	controller := http.NewResponseController(w)

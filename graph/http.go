@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"mime"
@@ -19,7 +20,12 @@ import (
 // oneAnswer carries an operation by POST, or a query by GET, and its one answer, as GraphQL over HTTP has it
 // (https://graphql.github.io/graphql-over-http/draft/). The library's transports answer 422 where the specification wants 200,
 // and send data where there must be none. Requests were checked before.
-type oneAnswer struct{}
+type oneAnswer struct {
+	long chan struct{} // taken while a long query is parsed: others are not to stand behind several of them
+}
+
+// longQuery is how many bytes a query has at least that is parsed alone.
+const longQuery = 64 << 10
 
 var _ graphql.Transport = oneAnswer{}
 
@@ -29,7 +35,7 @@ func (oneAnswer) Supports(r *http.Request) bool {
 }
 
 // Do carries out the operation.
-func (oneAnswer) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
+func (t oneAnswer) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
 	params, problem := readParams(r)
 	if problem != nil {
 		refuse(w, http.StatusBadRequest, problem)
@@ -38,7 +44,7 @@ func (oneAnswer) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphEx
 	ctx := graphql.StartOperationTrace(r.Context())
 	params.ReadTime = graphql.TraceTiming{Start: graphql.Now(), End: graphql.Now()}
 	media := answerMedia(r.Header.Values("Accept"))
-	op, errs := exec.CreateOperationContext(ctx, params)
+	op, errs := t.parse(ctx, exec, params)
 	if errs != nil {
 		status := http.StatusOK // to a client that may not know the newer media type, every answer of GraphQL is a success
 		if media == responseMedia {
@@ -55,6 +61,15 @@ func (oneAnswer) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphEx
 	}
 	responses, ctx := exec.DispatchOperation(ctx, op)
 	answer(w, media, http.StatusOK, responses(ctx))
+}
+
+// parse makes an operation of a request: it is read, validated and weighed.
+func (t oneAnswer) parse(ctx context.Context, exec graphql.GraphExecutor, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
+	if len(params.Query) >= longQuery {
+		t.long <- struct{}{}
+		defer func() { <-t.long }()
+	}
+	return exec.CreateOperationContext(ctx, params)
 }
 
 // errorsOnly is the answer to an operation that was not carried out: without data, which would say that it was.

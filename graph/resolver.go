@@ -22,8 +22,10 @@ type Resolver struct {
 	Feed       *feed.Feed
 	Doorman    *access.Doorman
 	Log        *slog.Logger
-	PublicURL  string              // as in notifiers.Settings
-	Around     models.Surroundings // what channels are warned about
+
+	turns     turns               // of subscriptions
+	PublicURL string              // as in notifiers.Settings
+	Around    models.Surroundings // what channels are warned about
 }
 
 // channelsChanged makes the next alert, and what waits on these channels, see a change of them. The change itself is stored

@@ -2,6 +2,8 @@ package graph
 
 import (
 	"context"
+	"runtime"
+	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql/handler/transport"
@@ -20,6 +22,8 @@ func stream[T any](ctx context.Context, r *Resolver, after *int64, pick func(*mo
 	go func() {
 		defer close(out)
 		defer reader.Close()
+		slow := time.NewTimer(0)
+		defer slow.Stop()
 		for {
 			events, err := reader.Next(ctx)
 			switch {
@@ -35,20 +39,60 @@ func stream[T any](ctx context.Context, r *Resolver, after *int64, pick func(*mo
 				case <-time.After(time.Second):
 				}
 			}
-			for _, e := range events {
-				v, ok := pick(e)
-				if !ok {
+			wanted := picked(events, pick)
+			if len(wanted) == 0 {
+				continue
+			}
+			leave := r.turns.enter(ctx)
+			slow.Reset(turnTime)
+			for _, v := range wanted {
+				select {
+				case out <- v:
 					continue
+				case <-slow.C: // the caller reads slowly: others are not to wait for it
+					leave()
+				case <-ctx.Done():
 				}
 				select {
 				case out <- v:
 				case <-ctx.Done():
+					leave()
 					return
 				}
 			}
+			leave()
 		}
 	}()
 	return out, nil
+}
+
+func picked[T any](events []*models.FeedEvent, pick func(*models.FeedEvent) (T, bool)) []T {
+	var wanted []T
+	for _, e := range events {
+		if v, ok := pick(e); ok {
+			wanted = append(wanted, v)
+		}
+	}
+	return wanted
+}
+
+// turnTime is how long a subscription may take for the events of one turn before others go on beside it.
+const turnTime = 5 * time.Millisecond
+
+// turns bounds how many subscriptions make up their events at a time. All of them hear of an event at the same moment; without
+// that, every call to the API stood behind a thousand of them in the queue for the processor.
+type turns chan struct{}
+
+func newTurns() turns { return make(turns, max(8, 4*runtime.GOMAXPROCS(0))) }
+
+// enter waits for a turn, or for the end of ctx. The turn may be left more than once.
+func (t turns) enter(ctx context.Context) (leave func()) {
+	select {
+	case t <- struct{}{}:
+		return sync.OnceFunc(func() { <-t })
+	case <-ctx.Done():
+		return func() {}
+	}
 }
 
 // alertStream sends the alerts of one kind of event.
