@@ -62,7 +62,7 @@ func (s sockets) Accept(w http.ResponseWriter, r *http.Request, o transport.Webs
 	if err != nil {
 		return nil, err
 	}
-	c := &socket{Conn: conn, draining: s.draining, visit: visitOf(r.Context()), pace: rate.NewLimiter(messagesPerSecond, messagesAtOnce), active: make(map[string]bool)}
+	c := &socket{Conn: conn, protocol: conn.Subprotocol(), draining: s.draining, visit: visitOf(r.Context()), pace: rate.NewLimiter(messagesPerSecond, messagesAtOnce), active: make(map[string]bool)}
 	// gqlgen closes sockets whose clients have said who they are; one that is silent still would not hear of it.
 	c.unwatch = context.AfterFunc(s.draining, func() {
 		c.mu.Lock()
@@ -78,6 +78,7 @@ func (s sockets) Accept(w http.ResponseWriter, r *http.Request, o transport.Webs
 
 type socket struct {
 	*websocket.Conn
+	protocol string // the subprotocol that was agreed on
 	draining context.Context
 	visit    *visit
 	pace     *rate.Limiter
@@ -137,7 +138,7 @@ func (s *socket) linger() {
 
 // breach says how a message breaks the protocol; 0 when it does not.
 func (s *socket) breach(message []byte) (code int, reason string) {
-	if s.Subprotocol() != transportProtocol {
+	if s.protocol != transportProtocol {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.greeted = true
@@ -205,7 +206,7 @@ func (s *socket) note(message []byte) bool {
 	ack := bytes.HasSuffix(message, []byte(`"type":"connection_ack"}`))
 	ended := bytes.HasSuffix(message, []byte(`"type":"complete"}`)) || bytes.HasSuffix(message, []byte(`"type":"error"}`))
 	var f frame
-	if !ack && !ended || s.Subprotocol() != transportProtocol || json.Unmarshal(message, &f) != nil {
+	if !ack && !ended || s.protocol != transportProtocol || json.Unmarshal(message, &f) != nil {
 		return true
 	}
 	s.mu.Lock()
