@@ -5,7 +5,18 @@ import (
 	"path"
 	"strings"
 	"testing"
+
+	"github.com/rustbucket/alerts/models"
 )
+
+func TestNewSet_HasEveryType(t *testing.T) {
+	set := NewSet(Settings{})
+	for _, channel := range models.ChannelTypes() {
+		if set[channel] == nil {
+			t.Errorf("%s has no notifier", channel)
+		}
+	}
+}
 
 // What channelTypes gives as the address of a type's page is a file of this repository.
 func TestNewSet_EveryTypeHasItsPage(t *testing.T) {
