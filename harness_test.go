@@ -158,6 +158,31 @@ func (s *server) post(token, contentType string, body []byte) answer {
 	return a
 }
 
+// send sends a request with these headers, by pairs; a cookie is one of them. It gives the answer, read.
+func (s *server) send(method, path, body string, headers ...string) (*http.Response, string) {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return res, string(text)
+}
+
 // do sends an operation that must succeed and gives its data.
 func (s *server) do(query string, variables map[string]any) map[string]any {
 	s.t.Helper()

@@ -305,7 +305,9 @@ func newFront(proxies access.Proxies) *front {
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f.mux.ServeHTTP(w, r.WithContext(access.WithAddress(r.Context(), f.proxies.Client(r))))
+	over := f.proxies.OverTLS(r)
+	setHeaders(w.Header(), over)
+	f.mux.ServeHTTP(w, r.WithContext(access.WithTLS(access.WithAddress(r.Context(), f.proxies.Client(r)), over)))
 }
 
 // open lets callers in.

@@ -33,6 +33,20 @@ func (p Proxies) Client(r *http.Request) netip.Addr {
 	return client
 }
 
+// OverTLS reports whether a request came over TLS: to the server itself, or, by the word of one of the proxies
+// (X-Forwarded-Proto), to the first of them.
+func (p Proxies) OverTLS(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	connection, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || !p.has(plain(connection.Addr())) {
+		return false
+	}
+	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	return strings.EqualFold(strings.TrimSpace(first), "https")
+}
+
 func (p Proxies) has(a netip.Addr) bool {
 	return slices.ContainsFunc(p, func(prefix netip.Prefix) bool { return prefix.Contains(a) })
 }
@@ -60,4 +74,17 @@ func WithAddress(ctx context.Context, a netip.Addr) context.Context {
 func AddressFrom(ctx context.Context) netip.Addr {
 	a, _ := ctx.Value(addressKey{}).(netip.Addr)
 	return a
+}
+
+type tlsKey struct{}
+
+// WithTLS notes whether a request came over TLS.
+func WithTLS(ctx context.Context, over bool) context.Context {
+	return context.WithValue(ctx, tlsKey{}, over)
+}
+
+// OverTLS reports whether that was noted.
+func OverTLS(ctx context.Context) bool {
+	over, _ := ctx.Value(tlsKey{}).(bool)
+	return over
 }

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"crypto/tls"
 	"net/http"
 	"net/netip"
 	"testing"
@@ -68,6 +69,32 @@ func TestCrowd_LetsNobodyTakeAllTheRoom(t *testing.T) {
 		}
 		if _, ok := enter.same(); ok {
 			t.Errorf("%s: a place was left twice", name)
+		}
+	}
+}
+
+func TestProxies_OverTLS(t *testing.T) {
+	proxies := Proxies{netip.MustParsePrefix("10.0.0.0/8")}
+	for _, c := range []struct {
+		name, connection, forwarded string
+		tls, want                   bool
+	}{
+		{"straight", "203.0.113.7:1234", "", false, false},
+		{"straight over TLS", "203.0.113.7:1234", "", true, true},
+		{"a stranger's word", "203.0.113.7:1234", "https", false, false},
+		{"a proxy's", "10.0.0.1:1234", "https", false, true},
+		{"a proxy's, mapped", "[::ffff:10.0.0.1]:1234", "HTTPS", false, true},
+		{"two proxies'", "10.0.0.1:1234", "https, http", false, true},
+		{"a proxy's word against it", "10.0.0.1:1234", "http", false, false},
+		{"a silent proxy", "10.0.0.1:1234", "", false, false},
+		{"no address", "@", "https", false, false},
+	} {
+		r := &http.Request{RemoteAddr: c.connection, Header: http.Header{"X-Forwarded-Proto": {c.forwarded}}}
+		if c.tls {
+			r.TLS = new(tls.ConnectionState)
+		}
+		if got := proxies.OverTLS(r); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
 		}
 	}
 }

@@ -264,13 +264,14 @@ func wantsStream(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept"), "text/event-stream")
 }
 
-// streamWriter holds every write of an event stream to a deadline.
+// streamWriter holds every write of an event stream to a deadline, and keeps caches from storing what gqlgen lets them store.
 type streamWriter struct {
 	http.ResponseWriter
 	controller *http.ResponseController
 }
 
 func (w *streamWriter) Write(b []byte) (int, error) {
+	w.Header().Set("Cache-Control", "no-store") // after the first write this says nothing any more
 	_ = w.controller.SetWriteDeadline(time.Now().Add(sseWriteTimeout))
 	return w.ResponseWriter.Write(b)
 }

@@ -43,8 +43,6 @@ func Links() http.Handler {
 		}
 		values := url.Values{"query": {alertQuery}, "variables": {`{"id": "` + given + `"}`}}
 		header := w.Header()
-		header.Set("Referrer-Policy", "no-referrer")
-		header.Set("Cache-Control", "no-store")
 		header.Set("Location", "../playground?"+values.Encode()) // by hand: http.Redirect would drop a proxy's prefix
 		w.WriteHeader(http.StatusFound)
 	})
