@@ -27,7 +27,7 @@ type config struct {
 	TLSCertFile string `env:"TLS_CERT_FILE" default:"plain HTTP, for a proxy in front" about:"certificate to serve HTTPS with, and its chain; read again when it changes" accepts:"path of a PEM file; TLS_KEY_FILE goes with it"`
 	TLSKeyFile  string `env:"TLS_KEY_FILE" default:"none" about:"the certificate's key" accepts:"path of a PEM file"`
 
-	TrustedProxies prefixes `env:"TRUSTED_PROXIES" default:"none" about:"proxies whose X-Forwarded-For says where a request comes from, and X-Forwarded-Proto whether over TLS; limits and the audit log go by it" accepts:"comma-separated CIDRs and addresses, such as 10.0.0.0/8,192.168.1.7"`
+	TrustedProxies prefixes `env:"TRUSTED_PROXIES" default:"none" about:"proxies whose X-Forwarded-For says where a request comes from, and X-Forwarded-Proto whether over TLS; limits, the audit log and session cookies go by it" accepts:"comma-separated CIDRs and addresses, such as 10.0.0.0/8,192.168.1.7"`
 
 	DatabaseURL databaseURL `env:"DATABASE_URL" default:"SQLite at $DATA_DIR/alerts.db" about:"where alerts are kept; with PostgreSQL any number of servers may share one" accepts:"sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/DATABASE (special characters in the password percent-encoded)"`
 	DataDir     string      `env:"DATA_DIR" envDefault:"./data" about:"folder of what the server keeps on disk; created, for its owner alone" accepts:"a path"`

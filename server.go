@@ -135,6 +135,7 @@ func serve(c config) error {
 type rooms struct {
 	api    http.Handler
 	scrape http.Handler // the metrics
+	login  http.Handler // sessions of browsers
 	feed   *feed.Feed
 
 	dispatcher *dispatch.Dispatcher
@@ -195,6 +196,8 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 		Subscribers: events.Readers, InFlight: dispatcher.InFlight,
 	})
 	r.scrape = counted.Handler(doorman.Viewer)
+	sessions := access.NewSessions(doorman, s.Keyring(), func() { counted.RequestRefused(metrics.RequestToken) })
+	r.login = sessions
 	r.sender.run(dispatcher.Run)
 	r.intake.run(func(ctx context.Context) { intake.Run(context.WithoutCancel(ctx), ctx.Done()) })
 	r.api = tracing.Handler(graph.NewHandler(
@@ -202,7 +205,7 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 			Store: s, Directory: directory, Intake: intake, Dispatcher: dispatcher, Feed: events, Doorman: doorman, Log: log,
 			PublicURL: string(c.PublicURL), Around: models.Surroundings{NoMail: c.EmailHost == ""},
 		},
-		graph.Options{AllowedOrigins: c.AllowedOrigins, Metrics: counted, Crowd: access.NewCrowd(), Draining: r.streams.ctx},
+		graph.Options{AllowedOrigins: c.AllowedOrigins, Sessions: sessions, Metrics: counted, Crowd: access.NewCrowd(), Draining: r.streams.ctx},
 	))
 	return r, nil
 }
@@ -286,9 +289,9 @@ type front struct {
 }
 
 type state struct {
-	api, scrape http.Handler
-	ping        func(context.Context) error
-	not         string // why not ready; empty when ready
+	api, scrape, login http.Handler
+	ping               func(context.Context) error
+	not                string // why not ready; empty when ready
 }
 
 func newFront(proxies access.Proxies) *front {
@@ -298,6 +301,7 @@ func newFront(proxies access.Proxies) *front {
 	f.mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	f.mux.HandleFunc("/readyz", f.ready)
 	f.mux.HandleFunc("/graphql", f.graphql)
+	f.mux.HandleFunc("/session", f.session)
 	f.mux.HandleFunc("/metrics", f.metrics)
 	f.mux.Handle("GET /alerts/{id}", playground.Links())
 	f.mux.Handle("/", page)
@@ -312,7 +316,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // open lets callers in.
 func (f *front) open(r *rooms, ping func(context.Context) error) {
-	f.state.Store(&state{api: r.api, scrape: r.scrape, ping: ping})
+	f.state.Store(&state{api: r.api, scrape: r.scrape, login: r.login, ping: ping})
 }
 
 // drain makes load balancers send callers elsewhere; who comes all the same is still served.
@@ -348,6 +352,15 @@ func (f *front) graphql(w http.ResponseWriter, r *http.Request) {
 	f.streams.Add(1)
 	defer f.streams.Done()
 	now.api.ServeHTTP(w, r)
+}
+
+func (f *front) session(w http.ResponseWriter, r *http.Request) {
+	now := f.state.Load()
+	if now.login == nil {
+		now.refuse(w)
+		return
+	}
+	now.login.ServeHTTP(w, r)
 }
 
 func (f *front) metrics(w http.ResponseWriter, r *http.Request) {

@@ -142,23 +142,46 @@ func (d *Doorman) Revoke(ctx context.Context, id int64) (*models.Token, error) {
 	return token, nil
 }
 
-// Viewer finds who bears this Authorization value ("Bearer TOKEN"). Nil means nobody: the token is missing, unknown,
-// expired or revoked. An error means that it could not be found out.
-func (d *Doorman) Viewer(ctx context.Context, authorization string) (*models.Viewer, error) {
+// Credential is what a caller shows to say who it is: a token, or a session that stands for one. The zero Credential says
+// nobody.
+type Credential struct {
+	hash   [sha256.Size]byte // of the token
+	stored bool              // the database may have the token
+	until  time.Time         // when it ends, whatever becomes of the token; zero when it does not
+}
+
+// Bearer reads an Authorization value ("Bearer TOKEN").
+func Bearer(authorization string) Credential {
 	scheme, token, ok := strings.Cut(authorization, " ")
 	if !ok || !strings.EqualFold(scheme, "Bearer") {
+		return Credential{}
+	}
+	return bearing(strings.TrimSpace(token))
+}
+
+func bearing(token string) Credential {
+	return Credential{hash: sha256.Sum256([]byte(token)), stored: wellFormed(token)}
+}
+
+// Viewer finds who bears this Authorization value, as Who does.
+func (d *Doorman) Viewer(ctx context.Context, authorization string) (*models.Viewer, error) {
+	return d.Who(ctx, Bearer(authorization))
+}
+
+// Who finds out who shows this. Nil means nobody: the token is missing, unknown, expired or revoked, or the session is over. An
+// error means that it could not be found out.
+func (d *Doorman) Who(ctx context.Context, c Credential) (*models.Viewer, error) {
+	now, hash := time.Now(), c.hash
+	if !c.until.IsZero() && !now.Before(c.until) {
 		return nil, nil
 	}
-	token = strings.TrimSpace(token)
-	hash := sha256.Sum256([]byte(token))
 	// Comparing hashes gives nothing away by its timing: whoever could use it would need the token to make the hash.
 	if d.admin != nil && hash == *d.admin {
 		return &models.Viewer{Name: "ADMIN_TOKEN", Role: models.Admin}, nil
 	}
-	if !wellFormed(token) {
+	if !c.stored {
 		return nil, nil
 	}
-	now := time.Now()
 	d.mu.Lock()
 	k, ok := d.known[hash]
 	ok = ok && now.Before(k.until)

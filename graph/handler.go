@@ -48,6 +48,7 @@ const (
 // Options are the parts of the handler that are not resolvers.
 type Options struct {
 	AllowedOrigins []string // origins of browsers' pages beside our own
+	Sessions       *access.Sessions
 	Metrics        *metrics.Metrics
 	Crowd          *access.Crowd
 	Draining       context.Context // done when the server stops: streams are closed so that their clients come back
@@ -102,10 +103,12 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 			req = req.WithContext(ctx)
 		}
 		if req.Header.Get("Upgrade") != "" {
-			srv.ServeHTTP(w, req) // the token comes in connection_init
+			stays.session = o.Sessions.FromCookie(req) // a token comes in connection_init
+			srv.ServeHTTP(w, req)
 			return
 		}
-		viewer, err := r.Doorman.Viewer(req.Context(), req.Header.Get("Authorization"))
+		shown := o.Sessions.FromRequest(req)
+		viewer, err := r.Doorman.Who(req.Context(), shown)
 		if err != nil {
 			refuse(w, http.StatusServiceUnavailable, present(req.Context(), err))
 			return
@@ -127,7 +130,7 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 				return
 			}
 			defer leave()
-			go stays.keepWelcome(req.Context(), r.Doorman, req.Header.Get("Authorization"))
+			go stays.keepWelcome(req.Context(), r.Doorman, shown)
 			w = &streamWriter{ResponseWriter: w, controller: http.NewResponseController(w)}
 		}
 		srv.ServeHTTP(w, req.WithContext(access.WithViewer(req.Context(), viewer)))
@@ -161,10 +164,14 @@ func (c smallQueries) Add(ctx context.Context, query string, doc *ast.QueryDocum
 	}
 }
 
-// greet checks the token in connection_init.
+// greet checks the token in connection_init, or, when there is none, the session of the request that opened the socket.
 func greet(doorman *access.Doorman, o Options) transport.WebsocketInitFunc {
 	return func(ctx context.Context, payload transport.InitPayload) (context.Context, *transport.InitPayload, error) {
-		viewer, err := doorman.Viewer(ctx, payload.Authorization())
+		shown := visitOf(ctx).session
+		if given := payload.Authorization(); given != "" {
+			shown = access.Bearer(given)
+		}
+		viewer, err := doorman.Who(ctx, shown)
 		if err != nil || viewer == nil {
 			refused := transport.WithWebsocketCloseCode(transport.AppendCloseReason(ctx, "Forbidden"), closeForbidden)
 			return refused, nil, errors.New("a valid token is needed: send it as Authorization in the connection_init payload")
@@ -176,7 +183,7 @@ func greet(doorman *access.Doorman, o Options) transport.WebsocketInitFunc {
 			return refused, nil, errors.New("too many connections are open with this token")
 		}
 		context.AfterFunc(ctx, leave)
-		go visitOf(ctx).keepWelcome(ctx, doorman, payload.Authorization())
+		go visitOf(ctx).keepWelcome(ctx, doorman, shown)
 		return access.WithViewer(ctx, viewer), nil, nil
 	}
 }

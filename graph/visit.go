@@ -16,7 +16,8 @@ const recheckToken = 3 * time.Second
 // and when its token is no longer good.
 type visit struct {
 	end       context.CancelFunc
-	unwelcome atomic.Bool // its token is no longer good
+	unwelcome atomic.Bool       // its token is no longer good
+	session   access.Credential // what the request that opened a socket shows by its cookie
 }
 
 type visitKey struct{}
@@ -33,8 +34,8 @@ func newVisit(ctx, draining context.Context) (context.Context, *visit) {
 // visitOf gives the visit of a request; every request that opens a socket has one.
 func visitOf(ctx context.Context) *visit { return ctx.Value(visitKey{}).(*visit) }
 
-// keepWelcome ends the visit when the token is no longer good. It returns when the visit has ended.
-func (v *visit) keepWelcome(ctx context.Context, doorman *access.Doorman, authorization string) {
+// keepWelcome ends the visit when the token, or the session, is no longer good. It returns when the visit has ended.
+func (v *visit) keepWelcome(ctx context.Context, doorman *access.Doorman, shown access.Credential) {
 	tick := time.NewTicker(recheckToken)
 	defer tick.Stop()
 	for {
@@ -44,7 +45,7 @@ func (v *visit) keepWelcome(ctx context.Context, doorman *access.Doorman, author
 		case <-tick.C:
 		}
 		// When it cannot be found out the visit goes on: a database that is away is no reason to turn people out.
-		if viewer, err := doorman.Viewer(ctx, authorization); err == nil && viewer == nil {
+		if viewer, err := doorman.Who(ctx, shown); err == nil && viewer == nil {
 			v.unwelcome.Store(true)
 			v.end()
 			return

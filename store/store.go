@@ -107,6 +107,9 @@ func (s *Store) Ping(ctx context.Context) error { return s.db.PingContext(ctx) }
 // Shared reports whether other processes may work on the same database.
 func (s *Store) Shared() bool { return s.isPostgres() }
 
+// Keyring seals what only the servers of this database may read.
+func (s *Store) Keyring() *seal.Keyring { return s.keyring }
+
 // DatabaseID is a name that this database got when it was made. Cursors carry it.
 func (s *Store) DatabaseID() string { return s.databaseID }
 
