@@ -34,7 +34,7 @@ async function openBrowser(t, server, options = {}) {
   });
   context.setDefaultTimeout(patience);
 
-  const tried = { foreign: [], api: [], sockets: [], complaints: [] };
+  const tried = { foreign: [], api: [], addresses: [], sockets: [], complaints: [] };
   await context.route('**/*', (route) => {
     if (new URL(route.request().url()).origin === server.url) return route.continue();
     return route.abort();
@@ -42,18 +42,23 @@ async function openBrowser(t, server, options = {}) {
   context.on('request', (request) => {
     const url = new URL(request.url());
     if (url.protocol !== 'data:' && url.protocol !== 'blob:' && url.origin !== server.url) tried.foreign.push(url.href);
+    tried.addresses.push(url.href);
     if (url.pathname === '/graphql') tried.api.push(request.postData() ?? '');
   });
   context.on('weberror', (error) => tried.complaints.push(String(error.error().stack)));
-  const page = context.pages()[0] ?? (await context.newPage());
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) tried.complaints.push(message.text());
-  });
-  page.on('websocket', (socket) => {
-    tried.sockets.push(socket.url());
-    if (socket.url() !== server.socketURL) tried.foreign.push(socket.url());
-  });
-  return { page, tried };
+  const watch = (page) => {
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) tried.complaints.push(message.text());
+    });
+    page.on('websocket', (socket) => {
+      tried.sockets.push(socket.url());
+      if (socket.url() !== server.socketURL) tried.foreign.push(socket.url());
+    });
+    return page;
+  };
+  const openPage = async () => watch(await context.newPage());
+  const page = context.pages()[0] ? watch(context.pages()[0]) : await openPage();
+  return { page, tried, context, openPage };
 }
 
 const signIn = async (page, text) => {
@@ -69,7 +74,15 @@ const write = async (page, text) => {
   await page.keyboard.press('ControlOrMeta+A');
   await page.keyboard.insertText(text);
 };
-// What the browser keeps where, as text.
+const signedIn = (page) => page.getByRole('button', { name: 'Sign out' }).waitFor();
+const signedOut = (page) => page.getByLabel('Token', { exact: true }).waitFor();
+// The one cookie that the browser may have.
+async function sessionCookie(context) {
+  const cookies = await context.cookies();
+  assert.equal(cookies.length, 1, JSON.stringify(cookies));
+  return cookies[0];
+}
+// What the page can get at of what the browser keeps, as text.
 const kept = (page) =>
   page.evaluate(async () => ({
     local: JSON.stringify({ ...localStorage }),
@@ -79,16 +92,17 @@ const kept = (page) =>
     caches: (await caches.keys()).length,
   }));
 
-async function keepsNoSecret(page) {
+async function keepsNoSecret(page, secret = token) {
   const { local, session, cookies, databases, caches } = await kept(page);
   assert.deepEqual({ local, cookies, databases, caches }, { local: '{}', cookies: '', databases: 0, caches: 0 });
-  assert.ok(!page.url().includes(token), 'the token is in the address');
+  assert.ok(!page.url().includes(secret), 'the token is in the address');
+  assert.ok(!session.includes(secret), 'the token is kept in the tab');
   return session;
 }
 
 test('the playground works with no internet, and one token opens it', async (t) => {
   const server = await Server.start(t);
-  const { page, tried } = await openBrowser(t, server, { colorScheme: 'light' });
+  const { page, tried, context } = await openBrowser(t, server, { colorScheme: 'light' });
 
   const response = await page.goto(`${server.url}/playground`);
   assert.equal(response.status(), 200);
@@ -131,7 +145,10 @@ test('the playground works with no internet, and one token opens it', async (t) 
   const picture = join(tmpdir(), `alerts-playground-${process.pid}.png`);
   await page.screenshot({ path: picture });
   t.diagnostic(`screenshot: ${picture}`);
-  assert.ok((await keepsNoSecret(page)).includes(token), 'the token is not in the session');
+  await keepsNoSecret(page);
+  const cookie = await sessionCookie(context);
+  const { name, path, httpOnly, sameSite, secure } = cookie;
+  assert.deepEqual({ name, path, httpOnly, sameSite, secure }, { name: 'rustbucket-alerts', path: '/', httpOnly: true, sameSite: 'Strict', secure: false });
 
   await page.reload();
   await page.getByRole('button', { name: 'Sign out' }).waitFor();
@@ -142,9 +159,14 @@ test('the playground works with no internet, and one token opens it', async (t) 
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByLabel('Token', { exact: true }).waitFor();
   assert.equal(await keepsNoSecret(page), '{}');
+  assert.deepEqual(await context.cookies(), []);
   await page.reload();
-  await page.getByLabel('Token', { exact: true }).waitFor();
+  await signedOut(page);
 
+  for (const secret of [token, cookie.value]) {
+    assert.ok(!tried.addresses.some((address) => address.includes(secret)), 'a secret was in an address');
+    assert.ok(!server.log.includes(secret), 'a secret is in the log');
+  }
   assert.deepEqual(tried.foreign, [], 'another host was asked for');
   assert.deepEqual(tried.complaints, [], 'the console complains');
 });
@@ -257,9 +279,71 @@ test('a token that is revoked signs the page out', async (t) => {
   server.env = { ADMIN_TOKEN: `another-${token}` };
   await server.start();
   await runButton(page).click();
-  await page.getByText('no longer accepts your token').waitFor();
-  await page.getByLabel('Token', { exact: true }).waitFor();
-  assert.ok(!(await keepsNoSecret(page)).includes(token));
+  await page.getByText('no longer accepts your session').waitFor();
+  await signedOut(page);
+  await keepsNoSecret(page);
+  await page.reload();
+  await signedOut(page);
+});
+
+test('a token that is revoked signs the page out by itself while it listens', async (t) => {
+  const server = await Server.start(t);
+  const secret = (await server.command('token', 'create', '--name', 'short', '--role', 'VIEWER')).trim();
+  const { page } = await openBrowser(t, server);
+  await page.goto(`${server.url}/playground`);
+  await signIn(page, secret);
+  await openTab(page, 'Feed');
+  await runButton(page).click();
+  await page.getByText('Live', { exact: true }).waitFor();
+  await server.command('token', 'revoke', 'short');
+  await page.getByText('no longer accepts your session').waitFor({ timeout: 10_000 });
+  await keepsNoSecret(page, secret);
+});
+
+test('all tabs are signed in and out together', async (t) => {
+  const server = await Server.start(t);
+  const { page, tried, context, openPage } = await openBrowser(t, server);
+  const viewer = (await server.command('token', 'create', '--name', 'viewer', '--role', 'VIEWER')).trim();
+  const second = await openPage();
+  for (const tab of [page, second]) await tab.goto(`${server.url}/playground`);
+  await signedOut(second);
+  await signIn(page, token);
+  await signedIn(second);
+  const third = await openPage();
+  await third.goto(`${server.url}/`);
+  await signedIn(third);
+  await openTab(second, 'Alerts');
+  await runButton(second).click();
+  await answers(second, '"totalCount"');
+  await until('what was typed to be kept', async () => (await keepsNoSecret(second)) !== '{}');
+
+  await third.getByRole('button', { name: 'Sign out' }).click();
+  for (const tab of [page, second, third]) {
+    await signedOut(tab);
+    assert.equal(await keepsNoSecret(tab), '{}');
+  }
+  assert.deepEqual(await context.cookies(), []);
+
+  await signIn(second, viewer);
+  await signedIn(page);
+  assert.match(await page.locator('.viewer').innerText(), /viewer VIEWER/);
+  assert.deepEqual(tried.complaints, []);
+});
+
+test('who signs out while the server is away is told that it did not work', async (t) => {
+  const server = await Server.start(t);
+  const { page, context } = await openBrowser(t, server);
+  await page.goto(`${server.url}/playground`);
+  await signIn(page, token);
+  await signedIn(page);
+  await server.stop();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByText('You are still signed in. The server does not answer.').waitFor();
+  await sessionCookie(context);
+  await server.start();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await signedOut(page);
+  assert.deepEqual(await context.cookies(), []);
 });
 
 test('a link to an alert opens its query in a tab of its own, and runs nothing', async (t) => {

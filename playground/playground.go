@@ -1,8 +1,8 @@
 // Package playground serves GraphiQL, the page to try the API on. All of it comes from the binary, so it works with no
 // internet, and it never names another host to the browser but in links that a person may follow.
 //
-// The page is public and holds nothing: it asks for a token, keeps it for the life of the browser tab and sends it as any
-// other client does.
+// The page is public and holds nothing: it asks for a token, gets a session cookie for it, which no script can read, and keeps
+// no token itself.
 //
 // What is served is dist/, which is committed, so building the server needs no Node. `make playground` builds it anew from
 // web/ (npm ci && npm run build); the same sources give the same files, byte for byte.

@@ -12,17 +12,15 @@ import { useEffect, useState } from 'react';
 import { examples, newTab } from './examples.js';
 import { forgetLink, graphqlURL, linkedTab, storageFor } from './session.js';
 
-// The close codes that say that the token will not do.
+// The close codes that say that the session is over.
 const refusals = new Set([4401, 4403]);
 
-// A fetcher for one token: queries and mutations over HTTP, subscriptions over a WebSocket that comes back by itself.
-function connect(token, onRefused, onLink) {
-  const bearer = `Bearer ${token}`;
+// A fetcher that goes by the session cookie: queries and mutations over HTTP, subscriptions over a WebSocket that comes back by itself.
+function connect(onRefused, onLink) {
   const socketURL = new URL(graphqlURL);
   socketURL.protocol = socketURL.protocol === 'https:' ? 'wss:' : 'ws:';
   const wsClient = createClient({
     url: socketURL.href,
-    connectionParams: { Authorization: bearer },
     keepAlive: 15_000,
     retryAttempts: Infinity,
     shouldRetry: (event) => !refusals.has(event?.code),
@@ -39,7 +37,7 @@ function connect(token, onRefused, onLink) {
     wsClient,
     enableIncrementalDelivery: false,
     async fetch(url, init) {
-      const response = await fetch(url, { ...init, headers: { ...init.headers, Authorization: bearer } });
+      const response = await fetch(url, init);
       if (response.status === 401) onRefused();
       return response;
     },
@@ -74,19 +72,19 @@ function Editors({ onReady }) {
   return null;
 }
 
-export default function Explorer({ token, onRefused, onLink }) {
+export default function Explorer({ stay, onRefused, onLink }) {
   const [link, setLink] = useState(null);
   const [ready, setReady] = useState(false);
-  const [storage] = useState(() => storageFor(token));
+  const [storage] = useState(() => storageFor(stay));
   const [linked] = useState(linkedTab); // opened in a tab of its own, and never run by itself
   useEffect(() => {
-    const opened = connect(token, onRefused, onLink);
+    const opened = connect(onRefused, onLink);
     setLink(opened);
     return () => {
       opened.close();
       onLink('');
     };
-  }, [token, onRefused, onLink]);
+  }, [onRefused, onLink]);
 
   useEffect(() => {
     if (ready) forgetLink();

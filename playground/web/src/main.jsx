@@ -2,7 +2,7 @@ import './main.css';
 import { lazy, StrictMode, Suspense, useCallback, useEffect, useRef, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import icon from './icon.svg';
-import { cleanToken, forget, forgetToken, Refused, savedToken, saveToken, whoIs } from './session.js';
+import { cleanToken, enter, follow, forget, leave, onChange, Refused, signIn, signOut, whoIs } from './session.js';
 
 const load = () => import('./explorer.jsx');
 const Explorer = lazy(load);
@@ -12,43 +12,73 @@ const licenses = new URL('playground/licenses.md', document.baseURI).href;
 
 const wrongToken = 'This token is not valid: it is mistyped, expired or revoked.';
 
+const sessionOver =
+  'The server no longer accepts your session: it has lasted 12 hours, or your token has expired or was revoked. Sign in again to go on.';
+const again = 2000; // ms, until a server that did not answer is asked again
+
 function App() {
-  const [session, setSession] = useState(null); // {token, viewer} once signed in
-  const [busy, setBusy] = useState(() => savedToken() !== null);
+  const [session, setSession] = useState(undefined); // undefined until it is known, then a stay, or null
+  const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState('');
   const [link, setLink] = useState('');
 
-  const signIn = useCallback(async (token) => {
+  // At the start, and when another tab has signed in or out.
+  useEffect(() => {
+    let timer;
+    let asked = 0;
+    const look = async () => {
+      const turn = ++asked;
+      clearTimeout(timer);
+      try {
+        const viewer = await whoIs();
+        if (turn !== asked) return;
+        setProblem('');
+        setSession(follow(viewer));
+      } catch (error) {
+        if (turn !== asked) return;
+        setProblem(error.message);
+        timer = setTimeout(look, again);
+      }
+    };
+    look();
+    load(); // meanwhile, so that it is there after signing in
+    const stop = onChange(look);
+    return () => {
+      stop();
+      asked++; // what is under way comes too late
+      clearTimeout(timer);
+    };
+  }, []);
+
+  const onEnter = useCallback(async (token) => {
     setBusy(true);
     setProblem('');
     try {
-      const viewer = await whoIs(token);
-      saveToken(token);
-      setSession({ token, viewer });
+      setSession(enter(await signIn(token)));
     } catch (error) {
-      if (error instanceof Refused) forgetToken();
       setProblem(error instanceof Refused ? wrongToken : error.message);
     } finally {
       setBusy(false);
     }
   }, []);
 
-  const signOut = useCallback(() => {
+  const onExit = useCallback(async () => {
+    try {
+      await signOut();
+    } catch (error) {
+      setProblem(`You are still signed in. ${error.message}`); // the cookie is there, and only the server can take it away
+      return;
+    }
     forget();
     setSession(null);
     setProblem('');
   }, []);
 
   const onRefused = useCallback(() => {
-    forgetToken();
+    leave();
     setSession(null);
-    setProblem('The server no longer accepts your token: it has expired or was revoked. Sign in again to go on.');
+    setProblem(sessionOver);
   }, []);
-
-  useEffect(() => {
-    if (savedToken() !== null) signIn(savedToken());
-    load(); // meanwhile, so that it is there after signing in
-  }, [signIn]);
 
   return (
     <>
@@ -60,22 +90,27 @@ function App() {
             README
           </a>
         </span>
-        {session ? (
-          <Account viewer={session.viewer} link={link} onSignOut={signOut} />
-        ) : (
-          <SignIn busy={busy} problem={problem} onSubmit={signIn} />
-        )}
+        {session && <Account viewer={session.viewer} link={link} problem={problem} onSignOut={onExit} />}
+        {session === null && <SignIn busy={busy} problem={problem} onSubmit={onEnter} />}
+        {session === undefined && <Problem>{problem}</Problem>}
       </header>
       <main>
-        {session ? (
+        {session && (
           <Suspense fallback={<p className="note">Loading…</p>}>
-            <Explorer key={session.token} token={session.token} onRefused={onRefused} onLink={setLink} />
+            <Explorer key={session.id} stay={session.id} onRefused={onRefused} onLink={setLink} />
           </Suspense>
-        ) : (
-          <Welcome />
         )}
+        {session === null && <Welcome />}
       </main>
     </>
+  );
+}
+
+function Problem({ children }) {
+  return (
+    <p id="problem" role="alert" className="problem">
+      {children}
+    </p>
   );
 }
 
@@ -89,16 +124,14 @@ function SignIn({ busy, problem, onSubmit }) {
 
   const submit = (event) => {
     event.preventDefault();
-    const token = cleanToken(field.current.value) || (problem && savedToken()) || '';
+    const token = cleanToken(field.current.value);
     setEmpty(token === '');
     if (token) onSubmit(token);
     else field.current.focus();
   };
   return (
     <form className="account" method="post" onSubmit={submit}>
-      <p id="problem" role="alert" className="problem">
-        {message}
-      </p>
+      <Problem>{message}</Problem>
       <label htmlFor="token">Token</label>
       <input
         id="token"
@@ -120,9 +153,10 @@ function SignIn({ busy, problem, onSubmit }) {
 
 const links = { live: 'Live', reconnecting: 'Connection lost, trying again…' };
 
-function Account({ viewer, link, onSignOut }) {
+function Account({ viewer, link, problem, onSignOut }) {
   return (
     <div className="account">
+      <Problem>{problem}</Problem>
       <span role="status" className={`link ${link}`}>
         {links[link]}
       </span>
@@ -155,7 +189,10 @@ function Welcome() {
           On the server: <code>alerts token create --name NAME --role VIEWER</code>
         </dd>
         <dt>What is kept?</dt>
-        <dd>The token and what you type, in this browser tab alone, until you close it or sign out.</dd>
+        <dd>
+          What you type, in this browser tab alone, until you close it or sign out. The token is kept nowhere: in its place the
+          browser gets a cookie that no script can read. It ends after 12 hours, when you sign out, and with the token.
+        </dd>
       </dl>
       <p className="small">
         Docs: <a href={readme}>README</a> · <a href={licenses}>Licenses</a> of the parts of this page
