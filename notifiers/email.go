@@ -110,7 +110,7 @@ func (e *email) Send(ctx context.Context, n Notification) Outcome {
 	if _, err := server.Connect(); err != nil {
 		return to.failed(e.judge(ctx, err, conn))
 	}
-	if err := e.transfer(conn, message, to); err != nil {
+	if err := e.transfer(ctx, conn, message, to); err != nil {
 		return to.failed(e.judge(ctx, err, conn))
 	}
 	return to.outcome()

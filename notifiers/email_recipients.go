@@ -74,7 +74,7 @@ func (to *recipients) refuse(i int, reply *textproto.Error, text string) {
 	r := &to.list[i]
 	words := cutRunes(oneLine(text), 200)
 	r.reply, r.Error, r.StatusCode = reply, &words, &reply.Code
-	if judgeReply(reply, "RCPT") == Permanent {
+	if judgeReply(reply, "RCPT") != Retry {
 		r.Status = models.Failed
 	}
 	to.replies = append(to.replies, text)

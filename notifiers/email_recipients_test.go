@@ -3,9 +3,12 @@ package notifiers
 import (
 	"fmt"
 	"maps"
+	"net"
+	"net/textproto"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rustbucket/alerts/models"
 	"github.com/rustbucket/alerts/testkit"
@@ -146,8 +149,6 @@ func TestEmail_RecipientsWhenTheSessionFails(t *testing.T) {
 			"done DELIVERED, gone FAILED 550, a FAILED 550"},
 		{"login refused", func(s *testkit.MailServer) { s.Reply(testkit.AtAuth, 535, [3]int{5, 7, 8}, "no") }, ChannelBroken,
 			"done DELIVERED, gone PENDING, a PENDING"},
-		{"login wanted at RCPT", func(s *testkit.MailServer) { s.Refuse("gone@example.com", 530, [3]int{5, 7, 0}, "log in") }, ChannelBroken,
-			"done DELIVERED, gone PENDING, a PENDING"},
 		{"silent", func(s *testkit.MailServer) { s.Drop(testkit.AtGreeting) }, Retry, "done DELIVERED, gone PENDING, a PENDING"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -242,5 +243,97 @@ func TestEmail_ManyRefused(t *testing.T) {
 		if server.Asked(r.Address) != 1 || r.Error != nil && (len([]rune(*r.Error)) > 200 || strings.Contains(*r.Error, mailPassword)) {
 			t.Errorf("recipient %d, asked for %d times: %+v", i, server.Asked(r.Address), r)
 		}
+	}
+}
+
+// Some relays take their own people's mail from anybody, and want a login for the others.
+func TestEmail_ALoginIsWantedForSomeAddresses(t *testing.T) {
+	server, settings := mailServer(t, testkit.MailOptions{Encryption: testkit.NoTLS})
+	server.Refuse("other@example.org", 530, [3]int{5, 7, 0}, "log in")
+	server.Refuse("later@example.com", 450, [3]int{4, 2, 0}, "later")
+	for _, c := range []struct {
+		before []models.RecipientOutcome
+		people []string
+		want   Result
+		stand  string
+	}{
+		{nil, []string{"other@example.org", "a@example.com"}, Permanent, "other FAILED 530, a DELIVERED"},
+		{nil, []string{"other@example.org", "later@example.com"}, Retry, "other FAILED 530, later PENDING 450"},
+		{nil, []string{"other@example.org"}, ChannelBroken, "other FAILED 530"},
+		{[]models.RecipientOutcome{{Address: "a@example.com", Status: models.Delivered}}, []string{"other@example.org", "a@example.com"}, Permanent,
+			"other FAILED 530, a DELIVERED"},
+	} {
+		o := tell(t, settings, c.before, c.people...)
+		if got := standing(o.Recipients); o.Result != c.want || o.StatusCode == 0 || got != c.stand {
+			t.Errorf("%v: outcome %+v, %s", c.people, o, got)
+		}
+	}
+}
+
+// Addresses in quotes, which a mail program may give, reach the server in quotes: else it refuses them, or takes a part for
+// another address.
+func TestEmail_QuotedAddresses(t *testing.T) {
+	server, settings := mailServer(t, testkit.MailOptions{Encryption: testkit.NoTLS})
+	for _, address := range []string{`"on call"@example.com`, `"a@b"@example.com`, `"x> SIZE=1"@example.com`, `"q\"u"@example.com`} {
+		tell(t, settings, nil, address)
+		if !strings.Contains(string(server.Wire()), "RCPT TO:<"+address+">\r\n") {
+			t.Errorf("%s: %q", address, server.Wire())
+		}
+	}
+}
+
+// A server that looks at each address for long would take the whole time of every attempt, and nobody ever had the mail.
+func TestEmail_SlowWithEachAddress(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go slowMail(c, 100*time.Millisecond)
+		}
+	}()
+	settings := MailSettings{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, From: "a@example.com", Timeout: time.Second}
+	var people []string
+	for i := range 12 {
+		people = append(people, fmt.Sprintf("person%d@example.com", i))
+	}
+	o := tell(t, settings, nil, people...)
+	if first := strings.Count(standing(o.Recipients), "DELIVERED"); o.Result != Retry || o.Channel != SignWorks || first == 0 {
+		t.Fatalf("first %+v", o)
+	}
+	for range 12 {
+		if o.Result == Retry {
+			o = tell(t, settings, o.Recipients, people...)
+		}
+	}
+	if o.Result != Delivered {
+		t.Errorf("in the end %+v", o)
+	}
+}
+
+// slowMail is a mail server that takes everything, and each recipient after a pause.
+func slowMail(c net.Conn, pause time.Duration) {
+	defer c.Close()
+	in := textproto.NewConn(c)
+	_ = in.PrintfLine("220 x")
+	for {
+		line, err := in.ReadLine()
+		if err != nil {
+			return
+		}
+		switch {
+		case strings.HasPrefix(line, "RCPT"):
+			time.Sleep(pause)
+		case line == "DATA":
+			_ = in.PrintfLine("354 go on")
+			_, _ = in.ReadDotBytes()
+		}
+		_ = in.PrintfLine("250 ok")
 	}
 }

@@ -1,37 +1,54 @@
 package notifiers
 
 import (
+	"context"
 	"fmt"
+	"net/mail"
 	"net/textproto"
 	"strings"
+	"time"
+
+	"github.com/rustbucket/alerts/models"
 )
 
 // transfer offers the message to every recipient who waits for it, and sends it when at least one is taken. The library stops at the
 // first recipient that is refused, so this part of the session is our own. An error is about the session or the message; what the
-// server says of one recipient goes to that one.
-func (e *email) transfer(conn *mailConn, message string, to *recipients) error {
+// server says of one recipient goes to that one. A server that is slow with each address has half of the time for them, so that those
+// whom it took get the message.
+func (e *email) transfer(ctx context.Context, conn *mailConn, message string, to *recipients) error {
 	text := textproto.NewConn(conn)
 	if _, err := command(text, 250, e.mailCommand(conn, message, to)); err != nil {
 		return err
 	}
 	var taken []int
+	var login error // wanted for an address
+	late := halfTime(ctx)
 	for i := range to.list {
 		r := &to.list[i]
 		if !r.waits() {
 			continue
 		}
-		_, err := command(text, 25, "RCPT TO:<"+r.Address+">")
+		if len(taken) > 0 && time.Now().After(late) {
+			break // the next attempt is for the others
+		}
+		_, err := command(text, 25, "RCPT TO:"+mailPath(r.Address))
 		reply, refused := asReply(err)
 		switch {
 		case err == nil:
 			taken = append(taken, i)
-		case refused && reply.Code != 421 && judgeReply(reply, "RCPT") != ChannelBroken:
-			to.refuse(i, reply, e.redact(conn.reply()))
-		default: // the server hangs up, or wants a login
+			continue
+		case !refused || reply.Code == 421: // the server hangs up
 			return err
+		case judgeReply(reply, "RCPT") == ChannelBroken:
+			login = err
 		}
+		to.refuse(i, reply, e.redact(conn.reply()))
 	}
-	if len(taken) == 0 {
+	switch {
+	case len(taken) > 0:
+	case len(to.with(models.Delivered))+len(to.with(models.Pending)) == 0: // a relay may want a login for the addresses of others alone
+		return login
+	default:
 		return nil // nothing was sent, and nothing is left to say
 	}
 	if _, err := command(text, 354, "DATA"); err != nil {
@@ -56,7 +73,7 @@ func (e *email) transfer(conn *mailConn, message string, to *recipients) error {
 // mailCommand begins a message. Its size lets the server refuse it before it is sent; that addresses are not in ASCII is said
 // only when some are not, for the next server on the way may know nothing of it.
 func (e *email) mailCommand(conn *mailConn, message string, to *recipients) string {
-	line := "MAIL FROM:<" + e.from.Address + ">"
+	line := "MAIL FROM:" + mailPath(e.from.Address)
 	if conn.offer("SIZE") {
 		line += fmt.Sprintf(" SIZE=%d", len(message))
 	}
@@ -68,4 +85,16 @@ func (e *email) mailCommand(conn *mailConn, message string, to *recipients) stri
 		line += " SMTPUTF8"
 	}
 	return line
+}
+
+// mailPath writes an address as SMTP has it: some have quotes, which parsing took off.
+func mailPath(address string) string { return (&mail.Address{Address: address}).String() }
+
+// halfTime is when half of the time that is left has gone by.
+func halfTime(ctx context.Context) time.Time {
+	now := time.Now()
+	if end, ok := ctx.Deadline(); ok {
+		return now.Add(end.Sub(now) / 2)
+	}
+	return now.Add(24 * time.Hour)
 }
