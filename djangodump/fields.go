@@ -88,10 +88,10 @@ func (f fields) moment(name string) (t *time.Time, zoned bool, err error) {
 		zoned = false
 		at, err = time.Parse("2006-01-02T15:04:05", s)
 	}
+	at = at.UTC().Truncate(time.Microsecond) // the zone may lead out of the years that can be stored
 	if err != nil || at.Year() < 1 || at.Year() > 9999 {
 		return nil, true, models.Invalid(name, "is not a time such as 2025-12-12T10:30:00Z")
 	}
-	at = at.UTC().Truncate(time.Microsecond)
 	return &at, zoned, nil
 }
 
