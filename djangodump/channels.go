@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/rustbucket/alerts/models"
 )
 
@@ -121,6 +123,9 @@ func (f fields) headers() (map[string]string, error) {
 	}
 	headers := make(map[string]string, len(given))
 	for name := range given {
+		if !httpguts.ValidHeaderFieldName(name) { // it may be a whole header, with its value
+			return nil, models.Invalid("config.headers", `has something that is not the name of a header: write them as {"Authorization": "Bearer KEY"}`)
+		}
 		if headers[name], err = given.text("config.headers.", name); err != nil {
 			return nil, err
 		}

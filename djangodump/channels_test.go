@@ -112,6 +112,7 @@ func TestReadChannel_SaysWhatIsWrongAndNoSecret(t *testing.T) {
 		mail + `, "alert_types": [""]`:                                                                                                       "alertTypes",
 		mail + `, "created_at": "9999-12-31T23:59:59-05:00"`:                                                                                 "created_at",
 		mail + `, "created_at": "0001-01-01T00:00:00+14:00"`:                                                                                 "created_at",
+		`"channel_type": "webhook", "config": {"url": "https://example.com", "headers": {"Authorization: Bearer hunter2": ""}}`:              "config.headers",
 		mail + `, "created_at": "yesterday"`:                                                                                                 "created_at",
 		mail + `, "name": "` + strings.Repeat("x", 256) + `"`:                                                                                "name",
 		mail + `, "name": " "`: "name",
