@@ -165,8 +165,21 @@ func (s *Store) planClaim(ctx context.Context, tx bun.Tx, channel *models.Channe
 // dueRows gives the deliveries to claim: the longest due first, or the worst first where a rate limit makes the others
 // wait. What is told later about an alert waits behind what is told before it.
 func (s *Store) dueRows(ctx context.Context, tx bun.Tx, channelID int64, now time.Time, plan claimPlan) (rows []*claimedRow, err error) {
+	if err := s.neverSort(ctx, tx, plan); err != nil {
+		return nil, err
+	}
 	err = s.due(tx, channelID, now, plan).Scan(ctx, &rows)
 	return rows, err
+}
+
+// neverSort keeps PostgreSQL from sorting the backlog for a digest until the transaction ends. It takes the columns for independent
+// of each other, thinks that a tenth of it waits, and would read all of that: 50 ms for 50,000.
+func (s *Store) neverSort(ctx context.Context, tx bun.Tx, plan claimPlan) error {
+	if !plan.limited || !s.isPostgres() {
+		return nil
+	}
+	_, err := tx.NewRaw("SET LOCAL enable_sort = off").Exec(ctx)
+	return err
 }
 
 func (s *Store) due(db bun.IDB, channelID int64, now time.Time, plan claimPlan) *bun.RawQuery {
