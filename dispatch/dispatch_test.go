@@ -191,6 +191,44 @@ func TestDispatcher_AHungChannelHoldsUpNobodyElse(t *testing.T) {
 	})
 }
 
+// As many come in as can be sent, so that the lane never runs low: what waits in the database has its turn all the same.
+func TestDispatcher_WhatComesInDoesNotPassByWhatWaits(t *testing.T) {
+	var sent atomic.Int64
+	old := make(chan struct{}, 1)
+	w := newWorld(t, "sqlite:"+filepath.Join(t.TempDir(), "alerts.db"), func(_ context.Context, n notifiers.Notification) notifiers.Outcome {
+		if n.Alert.Type == "old" {
+			old <- struct{}{}
+		}
+		time.Sleep(100 * time.Millisecond)
+		sent.Add(1)
+		return notifiers.Outcome{StatusCode: 200}
+	})
+	c := w.channel("busy")
+	created, until := 0, time.Now().Add(10*time.Second)
+	for waits := false; ; time.Sleep(10 * time.Millisecond) {
+		if n := 200 - (created - int(sent.Load())); n > 0 {
+			w.create(n)
+			created += n
+		}
+		if !waits { // as a second attempt does
+			waits = true
+			a := &models.NewAlert{Type: "old", Message: "waits", Notify: true}
+			_, err := w.store.CreateAlerts(t.Context(), []store.AlertInsert{{New: a, Deliveries: []store.NewDelivery{{ChannelID: c.ID}}}}, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		select {
+		case <-old:
+			return
+		default:
+		}
+		if time.Now().After(until) {
+			t.Fatal("it was passed by for 10 s")
+		}
+	}
+}
+
 func TestDispatcher_ABacklogIsDrainedWholeAndInOrder(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		var mu sync.Mutex

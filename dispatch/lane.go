@@ -84,7 +84,8 @@ func (d *Dispatcher) reserve(channelID int64) bool {
 	if d.draining {
 		return false
 	}
-	if channel := d.directory.Get(channelID); l.taken() >= maxLane || !d.alive() || !d.open(channelID) || channel == nil || channel.RateLimit != nil {
+	waits := l.more && !l.low() // what is in the database was there before
+	if channel := d.directory.Get(channelID); waits || l.taken() >= maxLane || !d.alive() || !d.open(channelID) || channel == nil || channel.RateLimit != nil {
 		l.more = true
 		return false
 	}
@@ -134,6 +135,9 @@ func (d *Dispatcher) reserveAll(channelID int64) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l := d.lane(channelID)
+	if !l.low() {
+		l.more = true // from here on nothing new passes it by
+	}
 	if d.draining || !l.low() || !d.alive() || l.notBefore.After(d.store.Now()) {
 		return 0
 	}
