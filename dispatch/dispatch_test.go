@@ -191,6 +191,45 @@ func TestDispatcher_AHungChannelHoldsUpNobodyElse(t *testing.T) {
 	})
 }
 
+// When the database was away for longer than a process may be silent, all have been. What they have sent meanwhile must not be
+// taken from them before they can say that they live, or it is sent again.
+func TestDispatcher_ALapseTakesNothingFromTheLiving(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		var sends atomic.Int64
+		answer := make(chan struct{})
+		send := func(context.Context, notifiers.Notification) notifiers.Outcome {
+			sends.Add(1)
+			<-answer
+			return notifiers.Outcome{StatusCode: 200}
+		}
+		w := newWorld(t, url, send)
+		c := w.channel("good")
+		w.create(1)
+		testkit.Until(t, "the send", func() bool { return sends.Load() == 1 })
+		others := []store.AlertInsert{{New: &models.NewAlert{Type: "x", Message: "x"}, Deliveries: []store.NewDelivery{{ChannelID: c.ID, Leased: true}}}}
+		if _, err := w.store.CreateAlerts(t.Context(), others, "other"); err != nil {
+			t.Fatal(err)
+		}
+		for _, process := range []string{"other", w.dispatcher.holder} {
+			if _, err := w.store.Beat(t.Context(), process, -time.Second); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.dispatcher.aliveUntil.Store(w.store.Now().Add(-time.Second).UnixMicro())
+		w.dispatcher.due(t.Context())
+		w.dispatcher.beat(t.Context())
+		w.dispatcher.due(t.Context())
+		if leased, err := w.store.Leased(t.Context(), "other"); err != nil || len(leased) != 1 {
+			t.Errorf("the other process holds %v, %v", leased, err)
+		}
+		close(answer)
+		testkit.Until(t, "its own delivery", func() bool { return w.count(models.Delivered, c) == 1 })
+		if n := sends.Load(); n != 1 {
+			t.Errorf("sent %d times", n)
+		}
+	})
+}
+
 // As many come in as can be sent, so that the lane never runs low: what waits in the database has its turn all the same.
 func TestDispatcher_WhatComesInDoesNotPassByWhatWaits(t *testing.T) {
 	var sent atomic.Int64

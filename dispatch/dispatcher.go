@@ -49,6 +49,7 @@ type Dispatcher struct {
 	records   chan report
 
 	aliveUntil atomic.Int64 // microseconds since 1970, by the store's clock
+	spareUntil atomic.Int64 // the same: nobody is taken for dead before
 
 	mu        sync.Mutex
 	lanes     map[int64]*lane
@@ -128,6 +129,7 @@ func (d *Dispatcher) beat(ctx context.Context) {
 		return
 	}
 	if before := d.aliveUntil.Load(); before != 0 && until.Add(-lives).UnixMicro() >= before {
+		d.spareUntil.Store(until.Add(-lives + 2*beatEvery).UnixMicro())
 		d.lapse()
 	}
 	d.aliveUntil.Store(until.UnixMicro())
@@ -183,14 +185,23 @@ func (d *Dispatcher) poll(ctx context.Context) {
 	}
 }
 
-// due gives the channels that have something waiting, what dead processes held included.
-func (d *Dispatcher) due(ctx context.Context) []int64 {
+// reclaim hands back what dead processes held. When the database was away, all are taken for dead, this one as well, and what they
+// hold has mostly been sent and is to be recorded: nobody takes anything before all have had the time to say that they live.
+func (d *Dispatcher) reclaim(ctx context.Context) {
+	if !d.alive() || d.store.Now().UnixMicro() < d.spareUntil.Load() {
+		return
+	}
 	if n, err := d.store.Reclaim(ctx); err != nil {
 		d.complain(ctx, "looking for what dead processes held failed, trying again", err)
 	} else if n > 0 {
 		d.metrics.LeasesReclaimed(n)
 		d.log.Info("took over deliveries of a process that has died", "deliveries", n)
 	}
+}
+
+// due gives the channels that have something waiting, what dead processes held included.
+func (d *Dispatcher) due(ctx context.Context) []int64 {
+	d.reclaim(ctx)
 	ids, err := d.store.DueChannels(ctx)
 	if err != nil {
 		d.complain(ctx, "looking for due deliveries failed, trying again", err)
