@@ -178,7 +178,7 @@ func TestDispatcher_AHungChannelHoldsUpNobodyElse(t *testing.T) {
 		bad, good := w.channel("bad"), w.channel("good")
 		w.create(1000)
 		began := time.Now()
-		testkit.Until(t, "the good channel", func() bool { return w.count(models.Delivered, good) == 1000 })
+		testkit.Until(t, "the good channel", func() bool { return w.count(models.Delivered, good) >= 1000 })
 		if took := time.Since(began); took > 20*time.Second {
 			t.Errorf("the good channel took %v", took)
 		}
