@@ -13,8 +13,11 @@ const idlePerHost = 256
 // NewClient gives the client under every HTTP notifier. It connects to public addresses and those that egress opens,
 // nowhere else, decided on the address that is really connected to. It follows no redirect, uses no proxy from the
 // environment, and asks for no compression. It has no time limit of its own: the request's context sets it.
-func NewClient(egress Egress) *http.Client {
-	dialer := &net.Dialer{KeepAlive: 30 * time.Second, Control: newGuard(egress).control}
+func NewClient(egress Egress) *http.Client { return newClient(egress, nil) }
+
+// newClient asks this resolver for names; nil = the system's.
+func newClient(egress Egress, resolver *net.Resolver) *http.Client {
+	dialer := &net.Dialer{KeepAlive: 30 * time.Second, Control: newGuard(egress).control, Resolver: resolver}
 	return &http.Client{
 		Transport: &http.Transport{
 			Proxy:                  nil, // a proxy would make the connection, past the guard
