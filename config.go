@@ -55,6 +55,8 @@ type config struct {
 
 	Retention retentionTime `env:"RETENTION" envDefault:"90d" about:"how long alerts are kept, with their deliveries, attempts and events; older ones are removed, unless a delivery of theirs still waits" accepts:"days, such as 90d, or a duration such as 2160h, 1h or more; 0 or off keeps everything"`
 
+	Introspection onOff `env:"INTROSPECTION" envDefault:"True" about:"whether the API tells its schema to whoever has a token, as the playground needs it to; the schema is public all the same" accepts:"True or False (also 1, 0, yes, no, on, off)"`
+
 	LogLevel  logLevel  `env:"LOG_LEVEL" envDefault:"info" about:"the least that is logged" accepts:"debug, info, warn, error"`
 	LogFormat logFormat `env:"LOG_FORMAT" envDefault:"text" about:"how it is logged" accepts:"text, json"`
 }

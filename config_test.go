@@ -44,7 +44,7 @@ func TestLoadConfig_NeedsNothing(t *testing.T) {
 	}
 	want := map[string]string{
 		"LISTEN_ADDR": "127.0.0.1:8080", "DATA_DIR": "./data", "EMAIL_PORT": "587", "EMAIL_USE_TLS": "false", "EMAIL_USE_SSL": "false",
-		"EMAIL_TIMEOUT": "10s", "DEFAULT_FROM_EMAIL": "<webmaster@localhost>", "DELIVERY_TIMEOUT": "10s", "RETENTION": "90d", "LOG_LEVEL": "info", "LOG_FORMAT": "text",
+		"EMAIL_TIMEOUT": "10s", "DEFAULT_FROM_EMAIL": "<webmaster@localhost>", "DELIVERY_TIMEOUT": "10s", "RETENTION": "90d", "INTROSPECTION": "true", "LOG_LEVEL": "info", "LOG_FORMAT": "text",
 	}
 	for _, a := range c.redacted() {
 		if got := a.Value.String(); got != want[a.Key] {
@@ -93,6 +93,7 @@ func TestLoadConfig_Takes(t *testing.T) {
 		"EMAIL_BACKEND":       {{"django.core.mail.backends.smtp.EmailBackend", "django.core.mail.backends.smtp.EmailBackend"}, {"", ""}},
 		"EMAIL_HOST":          {{"smtp.example.com", "smtp.example.com"}, {"localhost", "localhost"}, {"10.0.0.1", "10.0.0.1"}, {"::1", "::1"}, {"mail_relay", "mail_relay"}, {"", ""}},
 		"EMAIL_PORT":          {{"25", "25"}, {"65535", "65535"}, {"", "587"}},
+		"INTROSPECTION":       {{"False", "false"}, {"on", "true"}, {"", "true"}},
 		"EMAIL_USE_TLS":       onOffValues(),
 		"EMAIL_USE_SSL":       onOffValues(),
 		"EMAIL_HOST_USER":     {{"relay user", "relay user"}, {"", ""}},
@@ -183,6 +184,7 @@ func TestLoadConfig_Refuses(t *testing.T) {
 		"EMAIL_HOST":    {"smtp.example.com:587": "not a host", "smtp://smtp.example.com": "not a host", "a b": "not a host", " ": "not a host", "-x": "not a host", strings.Repeat("a", 64): "not a host"},
 		"EMAIL_PORT":    {"0": "not a port", "65536": "not a port", "smtp": "not a port", "-1": "not a port", "5 87": "not a port"},
 		"EMAIL_USE_TLS": {"starttls": "neither True nor False", "2": "neither", "ok": "neither"},
+		"INTROSPECTION": {"maybe": "neither"},
 		"EMAIL_USE_SSL": {"ssl": "neither True nor False"},
 		"EMAIL_TIMEOUT": {"0": "out of range", "301": "out of range", "10s": "not a whole number", "1.5": "not a whole number", "None": "not a whole number"},
 		"DEFAULT_FROM_EMAIL": {

@@ -205,7 +205,7 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 			Store: s, Directory: directory, Intake: intake, Dispatcher: dispatcher, Feed: events, Doorman: doorman, Log: log,
 			PublicURL: string(c.PublicURL), Around: models.Surroundings{NoMail: c.EmailHost == ""},
 		},
-		graph.Options{AllowedOrigins: c.AllowedOrigins, Sessions: sessions, Metrics: counted, Crowd: access.NewCrowd(), Draining: r.streams.ctx},
+		graph.Options{AllowedOrigins: c.AllowedOrigins, Sessions: sessions, Metrics: counted, Crowd: access.NewCrowd(), NoIntrospection: !bool(c.Introspection), Draining: r.streams.ctx},
 	))
 	return r, nil
 }

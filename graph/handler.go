@@ -51,7 +51,9 @@ type Options struct {
 	Sessions       *access.Sessions
 	Metrics        *metrics.Metrics
 	Crowd          *access.Crowd
-	Draining       context.Context // done when the server stops: streams are closed so that their clients come back
+	// NoIntrospection keeps the schema from being asked for.
+	NoIntrospection bool
+	Draining        context.Context // done when the server stops: streams are closed so that their clients come back
 }
 
 // NewHandler serves the API over POST, GET, WebSocket and SSE.
@@ -75,7 +77,9 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 	srv.AroundOperations(streamsOnly)
 	srv.SetParserTokenLimit(maxQueryTokens)
 	srv.SetQueryCache(smallQueries{lru.New[*ast.QueryDocument](maxQueries)})
-	srv.Use(extension.Introspection{})
+	if !o.NoIntrospection {
+		srv.Use(extension.Introspection{})
+	}
 	srv.Use(limits{o.Metrics})
 	srv.Use(&oneOf{})
 	srv.AroundResponses(r.loadPerResponse)
