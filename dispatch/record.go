@@ -14,7 +14,7 @@ import (
 
 // Bounds of the recording.
 const (
-	recordEvery    = 15 * time.Millisecond // between two batches at least; a lone outcome does not wait
+	recordEvery    = 15 * time.Millisecond // between two batches, unless much has come; a lone outcome does not wait
 	maxRecordBatch = 256                   // at most store.MaxOutcomes
 	maxRecordQueue = 128                   // beyond that sends wait: what is answered and not recorded is made again after a crash
 )
@@ -30,20 +30,8 @@ type report struct {
 func (d *Dispatcher) record(ctx context.Context) {
 	var last time.Time
 	for first := range d.records {
-		time.Sleep(recordEvery - time.Since(last)) // more gather meanwhile: that costs PostgreSQL less, and others wait less for its log
+		reports := d.gather(first, last.Add(recordEvery))
 		last = time.Now()
-		reports := []report{first}
-		for len(reports) < maxRecordBatch {
-			select {
-			case r, ok := <-d.records:
-				if ok {
-					reports = append(reports, r)
-					continue
-				}
-			default:
-			}
-			break
-		}
 		slices.SortFunc(reports, func(a, b report) int { return cmp.Compare(a.Delivery.ID, b.Delivery.ID) })
 		batch := make([]store.Outcome, len(reports))
 		for i, r := range reports {
@@ -66,6 +54,39 @@ func (d *Dispatcher) record(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// gather gives the next batch: what comes until this moment, unless that is much, and all that is there by then. That costs
+// PostgreSQL less than a batch for each few, and others wait less for its log.
+func (d *Dispatcher) gather(first report, until time.Time) []report {
+	reports := []report{first}
+	wait := time.NewTimer(time.Until(until))
+	defer wait.Stop()
+	for len(reports) < maxRecordQueue {
+		select {
+		case r, ok := <-d.records:
+			if !ok {
+				return reports
+			}
+			reports = append(reports, r)
+			continue
+		case <-wait.C:
+		}
+		break
+	}
+	for len(reports) < maxRecordBatch {
+		select {
+		case r, ok := <-d.records:
+			if !ok {
+				return reports
+			}
+			reports = append(reports, r)
+			continue
+		default:
+		}
+		break
+	}
+	return reports
 }
 
 // lastSuccess gives the time of a channel's last success for the first failure after it, if it is not stored yet.
