@@ -62,29 +62,27 @@ func (d *Dispatcher) gather(first report, until time.Time) []report {
 	reports := []report{first}
 	wait := time.NewTimer(time.Until(until))
 	defer wait.Stop()
-	for len(reports) < maxRecordQueue {
-		select {
-		case r, ok := <-d.records:
-			if !ok {
-				return reports
-			}
-			reports = append(reports, r)
-			continue
-		case <-wait.C:
-		}
-		break
-	}
+	late := false
 	for len(reports) < maxRecordBatch {
-		select {
-		case r, ok := <-d.records:
-			if !ok {
-				return reports
+		var r report
+		var ok bool
+		if late || len(reports) >= maxRecordQueue {
+			select {
+			case r, ok = <-d.records:
+			default:
 			}
-			reports = append(reports, r)
-			continue
-		default:
+		} else {
+			select {
+			case r, ok = <-d.records:
+			case <-wait.C:
+				late = true
+				continue
+			}
 		}
-		break
+		if !ok {
+			break
+		}
+		reports = append(reports, r)
 	}
 	return reports
 }

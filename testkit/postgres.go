@@ -35,7 +35,7 @@ const (
 type Option func(*Postgres)
 
 // Durable keeps PostgreSQL's own defaults, fsync above all, so that a commit costs what it costs in earnest. Without it
-// the server is made for tests: a comm, but not over a power cut.
+// the server is made for tests: a commit holds over a crash of the server, but not over a power cut.
 func Durable() Option { return func(p *Postgres) { p.durable = true } }
 
 // Setting sets a parameter of postgresql.conf, such as Setting("max_connections", "500").
