@@ -137,7 +137,7 @@ func (s *Sessions) begin(w http.ResponseWriter, r *http.Request) {
 	if viewer == nil {
 		s.refused()
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		refuse(w, http.StatusUnauthorized, unauthenticated, "the token is not valid: it is mistyped, expired or revoked")
+		refuse(w, http.StatusUnauthorized, models.Unauthenticated, "the token is not valid: it is mistyped, expired or revoked")
 		return
 	}
 	setCookie(w, r, s.sealed(shown.hash, time.Now().Add(sessionLife)), int(sessionLife/time.Second))
@@ -178,15 +178,10 @@ func show(w http.ResponseWriter, v *models.Viewer) {
 	}{v.Name, v.Role})
 }
 
-const (
-	unauthenticated models.ErrorCode = "UNAUTHENTICATED"
-	internal        models.ErrorCode = "INTERNAL"
-)
-
 func (s *Sessions) fail(w http.ResponseWriter, err error) {
 	incident := strings.ToLower(rand.Text()[:12])
 	s.doorman.log.Error("a token could not be looked up", "incident", incident, "error", err)
-	refuse(w, http.StatusServiceUnavailable, internal, "something went wrong in the server; its log tells of incident "+incident)
+	refuse(w, http.StatusServiceUnavailable, models.Internal, "something went wrong in the server; its log tells of incident "+incident)
 }
 
 // refuse answers with an error as the API has them.

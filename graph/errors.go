@@ -19,9 +19,6 @@ import (
 	"github.com/rustbucket/alerts/store"
 )
 
-// internal is the code of errors that are not the caller's.
-const internal models.ErrorCode = "INTERNAL"
-
 // presentError shows an error to the caller: the caller's own mistake as it is, with its code and field; anything else as
 // an incident whose cause stands in the log alone.
 func presentError(ctx context.Context, err error, log *slog.Logger) *gqlerror.Error {
@@ -46,12 +43,12 @@ func presentError(ctx context.Context, err error, log *slog.Logger) *gqlerror.Er
 			field := argumentPath(ctx, parsed.Path)
 			return withCode(parsed, models.BadUserInput, field, parsed.Message)
 		case parsed.Unwrap() == nil: // made by gqlgen or gqlparser themselves, such as a null where there must be none
-			return withCode(parsed, internal, "", parsed.Message)
+			return withCode(parsed, models.Internal, "", parsed.Message)
 		}
 	}
 	shown := graphql.DefaultErrorPresenter(ctx, err)
 	if ctx.Err() != nil {
-		return withCode(shown, internal, "", "the call was cancelled or took too long")
+		return withCode(shown, models.Internal, "", "the call was cancelled or took too long")
 	}
 	var b [6]byte
 	_, _ = rand.Read(b[:]) // never fails, as its documentation says
@@ -63,7 +60,7 @@ func presentError(ctx context.Context, err error, log *slog.Logger) *gqlerror.Er
 			message = fmt.Sprintf("nothing was stored: %v (incident %s)", known, incident)
 		}
 	}
-	return withCode(shown, internal, "", message)
+	return withCode(shown, models.Internal, "", message)
 }
 
 func withCode(e *gqlerror.Error, code models.ErrorCode, field, message string) *gqlerror.Error {

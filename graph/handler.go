@@ -39,7 +39,6 @@ const (
 	initTimeout        = 10 * time.Second // for connection_init after a socket was opened
 	pingInterval       = 25 * time.Second // a socket that answers none for twice as long is dead
 	sseWriteTimeout    = 10 * time.Second // a reader that takes nothing for this long is cut off
-	unauthenticated    = models.ErrorCode("UNAUTHENTICATED")
 	subscriptionByPost = "a subscription needs a stream: send it over WebSocket, or with the header Accept: text/event-stream"
 	notARequest        = `the body is not a request: send JSON such as {"query": "{ viewer { name } }", "variables": {}}`
 	methodNotAllowed   = "GET is for queries: send a mutation by POST, a subscription over WebSocket or SSE"
@@ -120,7 +119,7 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 		if viewer == nil {
 			o.Metrics.RequestRefused(metrics.RequestToken)
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			refuse(w, http.StatusUnauthorized, refusal(unauthenticated, "a valid token is needed: send the header Authorization: Bearer TOKEN"))
+			refuse(w, http.StatusUnauthorized, refusal(models.Unauthenticated, "a valid token is needed: send the header Authorization: Bearer TOKEN"))
 			return
 		}
 		if req = checked(w, req, o.Metrics); req == nil {

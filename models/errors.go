@@ -8,14 +8,16 @@ import (
 // ErrorCode tells a caller what kind of mistake was made. The values are those of errors[].extensions.code in the API.
 type ErrorCode string
 
-// The codes that the domain itself gives; the API adds those of its protocol.
+// The codes; the API adds those of its protocol.
 const (
-	BadUserInput  ErrorCode = "BAD_USER_INPUT"
-	NotFound      ErrorCode = "NOT_FOUND"
-	Conflict      ErrorCode = "CONFLICT"
-	Overloaded    ErrorCode = "OVERLOADED"
-	CursorExpired ErrorCode = "CURSOR_EXPIRED"
-	Forbidden     ErrorCode = "FORBIDDEN"
+	BadUserInput    ErrorCode = "BAD_USER_INPUT"
+	NotFound        ErrorCode = "NOT_FOUND"
+	Conflict        ErrorCode = "CONFLICT"
+	Overloaded      ErrorCode = "OVERLOADED"
+	CursorExpired   ErrorCode = "CURSOR_EXPIRED"
+	Forbidden       ErrorCode = "FORBIDDEN"
+	Unauthenticated ErrorCode = "UNAUTHENTICATED"
+	Internal        ErrorCode = "INTERNAL" // not the caller's: an incident whose cause stands in the log alone
 )
 
 // Error is a mistake of the caller's, in words that may be shown to them. Any other error is the server's own trouble
