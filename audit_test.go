@@ -54,7 +54,7 @@ func TestAudit_NotesWhoChangedWhat(t *testing.T) {
 		s.do(`mutation { a: resumeNotifications b: resumeNotifications }`, nil)
 		s.do(`mutation ($id: ID!) { deleteChannels(ids: [$id]) }`, map[string]any{"id": id})
 		shown := strings.ReplaceAll(strings.Join(s.audited(), "\n"), r.URL, "http://receiver")
-		want := `ADMIN_TOKEN CHANNEL_CREATED hook {"alertTypes":[],"config":{"headers":{"X-Key":"****"},"url":"http://receiver/****"},"isActive":true,"minSeverity":"LOW","name":"hook","notifyOnResolve":false,"rateLimit":null,"type":"WEBHOOK"}
+		want := `ADMIN_TOKEN CHANNEL_CREATED hook {"alertTypes":[],"config":{"headers":{"X-Key":"****"},"url":"http://receiver/****"},"isActive":true,"minSeverity":"LOW","name":"hook","notifyOnAcknowledge":false,"notifyOnResolve":false,"rateLimit":null,"type":"WEBHOOK"}
 ADMIN_TOKEN CHANNEL_UPDATED renamed {"minSeverity":{"from":"LOW","to":"HIGH"},"name":{"from":"hook","to":"renamed"}}
 ADMIN_TOKEN CHANNEL_UPDATED renamed {"config":"a secret in it"}
 ADMIN_TOKEN CHANNEL_UPDATED renamed {"isActive":{"from":true,"to":false}}

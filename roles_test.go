@@ -23,15 +23,16 @@ var allowed = map[models.Role]string{
 	models.Viewing: `alert alerts channel channels channelTypes delivery deliveries previewRouting notificationPause viewer
 		alertCreated alertUpdated deliveryUpdated feed`,
 	models.Analyst: `alert alerts channel channels channelTypes delivery deliveries previewRouting notificationPause viewer
-		alertCreated alertUpdated deliveryUpdated feed resolveAlert retryDelivery retryDeliveries`,
+		alertCreated alertUpdated deliveryUpdated feed acknowledgeAlert resolveAlert reopenAlert assignAlert commentAlert
+		acknowledgeAlerts resolveAlerts reopenAlerts assignAlerts retryDelivery retryDeliveries`,
 	models.Admin: `tokens auditLog createChannel updateChannel setChannelsActive deleteChannels testChannel testChannels testChannelConfig
 		cancelDeliveries pauseNotifications resumeNotifications createToken revokeToken previewWebhookBody rotateSigningSecret
-		dropPreviousSigningSecret`,
+		dropPreviousSigningSecret deleteAlerts`,
 }
 
 // What a REPORTER can come to from there, through fields that ask for no role of their own.
-const reported = `Alert.createdAt Alert.dedupKey Alert.details Alert.id Alert.isResolved Alert.message Alert.occurrences Alert.pauseReason
-	Alert.resolvedAt Alert.rustbucket Alert.severity Alert.source Alert.type
+const reported = `Alert.acknowledgedAt Alert.acknowledgedBy Alert.assignee Alert.createdAt Alert.dedupKey Alert.details Alert.id Alert.isResolved Alert.message Alert.occurrences Alert.pauseReason
+	Alert.resolvedAt Alert.resolvedBy Alert.rustbucket Alert.severity Alert.source Alert.state Alert.type
 	AlertConnection.edges AlertConnection.nodes AlertConnection.pageInfo AlertConnection.totalCount AlertEdge.cursor AlertEdge.node
 	PageInfo.endCursor PageInfo.hasNextPage Rustbucket.id Rustbucket.name Viewer.name Viewer.role`
 

@@ -43,7 +43,7 @@ func (w *world) createOf(severity models.Severity, n int) []*models.NewAlert {
 
 func (w *world) resolve(id int64) {
 	w.t.Helper()
-	_, channels, err := w.store.ResolveAlert(w.t.Context(), id)
+	_, channels, err := w.store.ChangeAlert(w.t.Context(), id, models.AlertChange{Kind: models.WasResolved})
 	if err != nil {
 		w.t.Fatal(err)
 	}

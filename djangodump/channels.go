@@ -76,7 +76,7 @@ func (c *Channel) read(f fields) error {
 		return err
 	}
 	info := here.Type().Info()
-	here.NotifyOnResolve, here.RateLimit = info.NotifyOnResolve, info.RateLimit
+	here.NotifyOnResolve, here.NotifyOnAcknowledge, here.RateLimit = info.NotifyOnResolve, info.NotifyOnAcknowledge, info.RateLimit
 	c.Here = here
 	return plain(here.Valid(""))
 }

@@ -56,6 +56,7 @@ type ComplexityRoot struct {
 // region    ************************** generated!.gotpl **************************
 
 type AlertResolver interface {
+	History(ctx context.Context, obj *models.Alert) ([]*models.AlertEvent, error)
 	Deliveries(ctx context.Context, obj *models.Alert) ([]*models.Delivery, error)
 	Routing(ctx context.Context, obj *models.Alert) ([]*models.RoutingDecision, error)
 }
@@ -88,7 +89,16 @@ type FeedEventResolver interface {
 type MutationResolver interface {
 	CreateAlert(ctx context.Context, input CreateAlertInput) (*models.Alert, error)
 	CreateAlerts(ctx context.Context, inputs []*CreateAlertInput) ([]*models.Alert, error)
-	ResolveAlert(ctx context.Context, id int64) (*models.Alert, error)
+	AcknowledgeAlert(ctx context.Context, id int64, note *string) (*models.Alert, error)
+	ResolveAlert(ctx context.Context, id int64, note *string) (*models.Alert, error)
+	ReopenAlert(ctx context.Context, id int64, note *string) (*models.Alert, error)
+	AssignAlert(ctx context.Context, id int64, assignee *string) (*models.Alert, error)
+	CommentAlert(ctx context.Context, id int64, text string) (*models.Alert, error)
+	AcknowledgeAlerts(ctx context.Context, which models.AlertSelection, note *string) (int, error)
+	ResolveAlerts(ctx context.Context, which models.AlertSelection, note *string) (int, error)
+	ReopenAlerts(ctx context.Context, which models.AlertSelection, note *string) (int, error)
+	AssignAlerts(ctx context.Context, which models.AlertSelection, assignee *string) (int, error)
+	DeleteAlerts(ctx context.Context, which models.AlertSelection) (int, error)
 	CreateChannel(ctx context.Context, input CreateChannelInput) (*models.Channel, error)
 	UpdateChannel(ctx context.Context, id int64, input UpdateChannelInput) (*models.Channel, error)
 	RotateSigningSecret(ctx context.Context, id int64) (*RotatedSecret, error)
@@ -156,6 +166,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	inputUnmarshalers := func() *graphql.InputUnmarshalerIndex {
 		return graphql.NewInputUnmarshalerIndex(
 			graphql.NewInputUnmarshaler("AlertFilter", ec.unmarshalInputAlertFilter),
+			graphql.NewInputUnmarshaler("AlertSelection", ec.unmarshalInputAlertSelection),
 			graphql.NewInputUnmarshaler("AuditFilter", ec.unmarshalInputAuditFilter),
 			graphql.NewInputUnmarshaler("ChannelConfigInput", ec.unmarshalInputChannelConfigInput),
 			graphql.NewInputUnmarshaler("ChannelFilter", ec.unmarshalInputChannelFilter),
@@ -370,6 +381,30 @@ enum AlertSource {
   IMPORT
 }
 
+"How far people are with an alert. Open and acknowledged alerts are both not resolved: they count for ` + "`" + `dedupKey` + "`" + `."
+enum AlertState {
+  "Nobody is on it yet."
+  OPEN
+  "Somebody has said that they are on it."
+  ACKNOWLEDGED
+  "It is over."
+  RESOLVED
+}
+
+"What somebody did with an alert."
+enum AlertEventKind {
+  "Said that they are on it."
+  ACKNOWLEDGED
+  "Made it somebody's, or nobody's any more."
+  ASSIGNED
+  "Wrote a comment."
+  COMMENTED
+  "Said that it is over; the server does so with its own alerts."
+  RESOLVED
+  "Said that it is not over, or that nobody is on it any more."
+  REOPENED
+}
+
 "What becomes of the notifications of a pause when it ends."
 enum Afterwards {
   "They wait, and are told then."
@@ -384,7 +419,7 @@ enum Role {
   REPORTER
   "Read everything but secrets and tokens; subscribe."
   VIEWER
-  "VIEWER, and resolve alerts and retry deliveries."
+  "VIEWER, and acknowledge, assign, comment, resolve and reopen alerts, and retry deliveries."
   ANALYST
   "Everything."
   ADMIN
@@ -475,10 +510,63 @@ type Mutation {
   createAlerts("The alerts, 1 to 1000." inputs: [CreateAlertInput!]!): [Alert!]! @hasRole(anyOf: [REPORTER])
 
   """
+  Says that somebody is on it, and tells so the channels with ` + "`" + `notifyOnAcknowledge` + "`" + ` that were told of the alert. An alert that is
+  acknowledged already stays as it is. CONFLICT when it is resolved.
+  """
+  acknowledgeAlert("The alert's id." id: ID!, "A note, 1 to 10,000 characters." note: String): Alert! @hasRole(anyOf: [ANALYST])
+
+  """
   Marks an alert as resolved, and tells so the channels with ` + "`" + `notifyOnResolve` + "`" + ` that were told of it. An alert that is resolved
   already stays as it is.
   """
-  resolveAlert("The alert's id." id: ID!): Alert! @hasRole(anyOf: [ANALYST])
+  resolveAlert("The alert's id." id: ID!, "A note, 1 to 10,000 characters." note: String): Alert! @hasRole(anyOf: [ANALYST])
+
+  """
+  Makes an alert that was resolved or acknowledged open again, and tells so the channels that were told of that. An alert that is
+  open stays as it is. CONFLICT when another open alert has its ` + "`" + `dedupKey` + "`" + `.
+  """
+  reopenAlert("The alert's id." id: ID!, "A note, 1 to 10,000 characters." note: String): Alert! @hasRole(anyOf: [ANALYST])
+
+  "Says whose an alert is, whatever its state. Nobody is told by a channel."
+  assignAlert(
+    "The alert's id."
+    id: ID!
+    "A person or a team, in your own words, 1 to 255 characters; null = nobody."
+    assignee: String
+  ): Alert! @hasRole(anyOf: [ANALYST])
+
+  "Adds a comment to the history of an alert, whatever its state. Nobody is told by a channel."
+  commentAlert("The alert's id." id: ID!, "The comment, 1 to 10,000 characters." text: String!): Alert! @hasRole(anyOf: [ANALYST])
+
+  """
+  Acknowledges several alerts, and answers how many changed. By ` + "`" + `ids` + "`" + `, all or none: CONFLICT when one is resolved. By ` + "`" + `filter` + "`" + `, each
+  that is open, in batches.
+  """
+  acknowledgeAlerts("The alerts." which: AlertSelection!, "A note, 1 to 10,000 characters." note: String): Int! @hasRole(anyOf: [ANALYST])
+
+  "Resolves several alerts, and answers how many changed. By ` + "`" + `ids` + "`" + `, all or none; by ` + "`" + `filter` + "`" + `, in batches."
+  resolveAlerts("The alerts." which: AlertSelection!, "A note, 1 to 10,000 characters." note: String): Int! @hasRole(anyOf: [ANALYST])
+
+  """
+  Reopens several alerts, and answers how many changed. By ` + "`" + `ids` + "`" + `, all or none: CONFLICT when another open alert has the ` + "`" + `dedupKey` + "`" + ` of
+  one. By ` + "`" + `filter` + "`" + `, in batches; then such a one stays resolved, and of several with one key the newest is reopened.
+  """
+  reopenAlerts("The alerts." which: AlertSelection!, "A note, 1 to 10,000 characters." note: String): Int! @hasRole(anyOf: [ANALYST])
+
+  "Says whose several alerts are, and answers how many changed. By ` + "`" + `ids` + "`" + `, all or none; by ` + "`" + `filter` + "`" + `, in batches."
+  assignAlerts(
+    "The alerts."
+    which: AlertSelection!
+    "A person or a team, in your own words, 1 to 255 characters; null = nobody."
+    assignee: String
+  ): Int! @hasRole(anyOf: [ANALYST])
+
+  """
+  Deletes alerts with their history and their deliveries, and answers how many. What waits is not told any more; what was told is not
+  taken back: resolve alerts before, where incidents are to be closed. By ` + "`" + `ids` + "`" + `, all or none; by ` + "`" + `filter` + "`" + `, in batches. The audit
+  log keeps that they were deleted, and the feed what it has told about them, as long as it keeps anything.
+  """
+  deleteAlerts("The alerts." which: AlertSelection!): Int! @hasRole
 
   "Creates a notification channel. Its name must be free."
   createChannel("The channel." input: CreateChannelInput!): Channel! @hasRole
@@ -560,7 +648,7 @@ type Subscription {
   "Every alert that is created from now on, once."
   alertCreated("Only alerts that match all of its fields." filter: AlertFilter): Alert! @hasRole(anyOf: [VIEWER, ANALYST])
 
-  "Every change of an alert from now on: resolved, or counted up by its ` + "`" + `dedupKey` + "`" + `."
+  "Every change of an alert from now on: what somebody did with it, and each counting up by its ` + "`" + `dedupKey` + "`" + `."
   alertUpdated("Only alerts that match all of its fields." filter: AlertFilter): Alert! @hasRole(anyOf: [VIEWER, ANALYST])
 
   "A delivery after each attempt and at its end."
@@ -622,20 +710,48 @@ type Alert {
   dedupKey: String
   "How often it was reported, 1 and up."
   occurrences: Int!
-  "True once somebody resolved it."
+  "True once somebody resolved it, unless it was reopened."
   isResolved: Boolean!
+  "How far people are with it."
+  state: AlertState!
   "When it came in."
   createdAt: Time!
   "When it was resolved."
   resolvedAt: Time
+  "The name of the token with which it was resolved; ` + "`" + `server` + "`" + ` for the server itself."
+  resolvedBy: String
+  "When somebody acknowledged it; null unless it is acknowledged, or was when it was resolved."
+  acknowledgedAt: Time
+  "The name of the token with which it was acknowledged; null as ` + "`" + `acknowledgedAt` + "`" + ` is."
+  acknowledgedBy: String
+  "Whose it is: a person or a team, in their own words; null = nobody's."
+  assignee: String
   "Who raised it."
   source: AlertSource!
   "Why all notifications were paused when it came in; null when they were not."
   pauseReason: String
+  "What people did with it, oldest first: at most 1000 entries. When there is no room for more, doing more is a CONFLICT; it can always be resolved."
+  history: [AlertEvent!]! @hasRole(anyOf: [VIEWER, ANALYST])
   "What became of it on each channel that was told, oldest first."
   deliveries: [Delivery!]! @hasRole(anyOf: [VIEWER, ANALYST])
   "What was decided for every channel when it came in, and why; channels newest first."
   routing: [RoutingDecision!]! @hasRole(anyOf: [VIEWER, ANALYST])
+}
+
+"One thing that somebody did with an alert."
+type AlertEvent {
+  "A number."
+  id: ID!
+  "When."
+  at: Time!
+  "The name of the token that was used then, ` + "`" + `ADMIN_TOKEN` + "`" + `, or ` + "`" + `server` + "`" + `."
+  by: String!
+  "What was done."
+  kind: AlertEventKind!
+  "The note, or the comment."
+  text: String
+  "Of ASSIGNED: whose it became; null = nobody's."
+  assignee: String
 }
 
 "A machine that alerts are about."
@@ -662,6 +778,8 @@ input CreateChannelInput {
   rateLimit: RateLimitInput
   "True: it is told, too, when an alert is resolved. Left out: true for PagerDuty and Opsgenie, where that closes the incident, false for the others."
   notifyOnResolve: Boolean
+  "True: it is told, too, when somebody acknowledges an alert. Left out: true for PagerDuty and Opsgenie, where that stops the escalation, false for the others."
+  notifyOnAcknowledge: Boolean
 }
 
 "What changes about a channel. A field left out keeps its value."
@@ -680,6 +798,8 @@ input UpdateChannelInput {
   rateLimit: RateLimitInput
   "True: it is told, too, when an alert is resolved."
   notifyOnResolve: Boolean
+  "True: it is told, too, when somebody acknowledges an alert."
+  notifyOnAcknowledge: Boolean
 }
 
 """
@@ -793,8 +913,10 @@ type Channel {
   isActive: Boolean!
   "How many messages it gets at most; null = no limit."
   rateLimit: RateLimit
-  "True: it is told, too, when an alert is resolved."
+  "True: it is told, too, when an alert is resolved, and when one of which it was told so is reopened."
   notifyOnResolve: Boolean!
+  "True: it is told, too, when somebody acknowledges an alert, and when one of which it was told so is reopened."
+  notifyOnAcknowledge: Boolean!
   "How it fares."
   health: ChannelHealth!
   "What will probably not work as it was meant, such as a URL that belongs to a service with a channel type of its own, and the way out. Empty when all is well."
@@ -827,6 +949,8 @@ type ChannelTypeInfo {
   fields: [ConfigField!]!
   "Whether its channels are told of a resolve unless somebody decides otherwise."
   notifyOnResolve: Boolean!
+  "Whether its channels are told of an acknowledge unless somebody decides otherwise."
+  notifyOnAcknowledge: Boolean!
   "Whether it can be told several alerts in one message. Where each alert is an incident of its own it cannot."
   digests: Boolean!
   "The rate limit of its channels unless somebody decides otherwise; null = none."
@@ -1094,14 +1218,18 @@ type FeedEvent {
   delivery: Delivery
   "The attempt that a DELIVERY_UPDATED tells of; null when the delivery changed without one."
   attempt: DeliveryAttempt
+  "What somebody did with the alert, of an ALERT_UPDATED; null when it was counted up."
+  change: AlertEvent
 }
 
 "What happened."
 enum FeedEventKind {
   "An alert came in."
   ALERT_CREATED
-  "An alert was resolved or counted up."
+  "Somebody did something with an alert, see ` + "`" + `change` + "`" + `, or it was counted up."
   ALERT_UPDATED
+  "An alert was deleted. Its event, and those before it, show it as it was."
+  ALERT_DELETED
   "A delivery was attempted, cancelled or sent again."
   DELIVERY_UPDATED
 }
@@ -1170,8 +1298,12 @@ input AlertFilter {
   severities: [Severity!]
   "At least this bad."
   minSeverity: Severity
+  "In one of these states; none = all."
+  states: [AlertState!]
   "Resolved, or still open."
   isResolved: Boolean
+  "It is exactly this one's."
+  assignee: String
   "About this machine."
   rustbucketId: ID
   "Came in at this moment or later."
@@ -1180,6 +1312,14 @@ input AlertFilter {
   createdBefore: Time
   "Type or message contains this text, whatever the case of its letters."
   search: String
+}
+
+"With which alerts something is done: exactly one of its fields."
+input AlertSelection @oneOf {
+  "Those with these ids, 1 to 1000: all or none. NOT_FOUND names the first that is none."
+  ids: [ID!]
+  "Those that match when it begins. The filter may not be empty."
+  filter: AlertFilter
 }
 
 "What lets its bearer in."
@@ -1214,8 +1354,26 @@ enum AuditAction {
   TOKEN_CREATED
   "A token was ended by somebody."
   TOKEN_REVOKED
+  "An alert was acknowledged. What was written is in its history."
+  ALERT_ACKNOWLEDGED
   "An alert was resolved by somebody."
   ALERT_RESOLVED
+  "An alert was reopened."
+  ALERT_REOPENED
+  "An alert was assigned to somebody, or to nobody."
+  ALERT_ASSIGNED
+  "An alert was commented."
+  ALERT_COMMENTED
+  "Several alerts were acknowledged; ` + "`" + `changes` + "`" + ` has their ids or the filter."
+  ALERTS_ACKNOWLEDGED
+  "Several alerts were resolved."
+  ALERTS_RESOLVED
+  "Several alerts were reopened."
+  ALERTS_REOPENED
+  "Several alerts were assigned."
+  ALERTS_ASSIGNED
+  "Alerts were deleted with all about them; ` + "`" + `changes` + "`" + ` has their ids or the filter."
+  ALERTS_DELETED
   "A delivery was sent again by hand."
   DELIVERY_RETRIED
   "All deliveries that match a filter were sent again by hand."
@@ -1370,14 +1528,26 @@ func (ec *executionContext) childFields_Alert(ctx context.Context, field graphql
 		return ec.fieldContext_Alert_occurrences(ctx, field)
 	case "isResolved":
 		return ec.fieldContext_Alert_isResolved(ctx, field)
+	case "state":
+		return ec.fieldContext_Alert_state(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_Alert_createdAt(ctx, field)
 	case "resolvedAt":
 		return ec.fieldContext_Alert_resolvedAt(ctx, field)
+	case "resolvedBy":
+		return ec.fieldContext_Alert_resolvedBy(ctx, field)
+	case "acknowledgedAt":
+		return ec.fieldContext_Alert_acknowledgedAt(ctx, field)
+	case "acknowledgedBy":
+		return ec.fieldContext_Alert_acknowledgedBy(ctx, field)
+	case "assignee":
+		return ec.fieldContext_Alert_assignee(ctx, field)
 	case "source":
 		return ec.fieldContext_Alert_source(ctx, field)
 	case "pauseReason":
 		return ec.fieldContext_Alert_pauseReason(ctx, field)
+	case "history":
+		return ec.fieldContext_Alert_history(ctx, field)
 	case "deliveries":
 		return ec.fieldContext_Alert_deliveries(ctx, field)
 	case "routing":
@@ -1408,6 +1578,24 @@ func (ec *executionContext) childFields_AlertEdge(ctx context.Context, field gra
 		return ec.fieldContext_AlertEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AlertEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_AlertEvent(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_AlertEvent_id(ctx, field)
+	case "at":
+		return ec.fieldContext_AlertEvent_at(ctx, field)
+	case "by":
+		return ec.fieldContext_AlertEvent_by(ctx, field)
+	case "kind":
+		return ec.fieldContext_AlertEvent_kind(ctx, field)
+	case "text":
+		return ec.fieldContext_AlertEvent_text(ctx, field)
+	case "assignee":
+		return ec.fieldContext_AlertEvent_assignee(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AlertEvent", field.Name)
 }
 
 func (ec *executionContext) childFields_AuditConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -1478,6 +1666,8 @@ func (ec *executionContext) childFields_Channel(ctx context.Context, field graph
 		return ec.fieldContext_Channel_rateLimit(ctx, field)
 	case "notifyOnResolve":
 		return ec.fieldContext_Channel_notifyOnResolve(ctx, field)
+	case "notifyOnAcknowledge":
+		return ec.fieldContext_Channel_notifyOnAcknowledge(ctx, field)
 	case "health":
 		return ec.fieldContext_Channel_health(ctx, field)
 	case "warnings":
@@ -1530,6 +1720,8 @@ func (ec *executionContext) childFields_ChannelTypeInfo(ctx context.Context, fie
 		return ec.fieldContext_ChannelTypeInfo_fields(ctx, field)
 	case "notifyOnResolve":
 		return ec.fieldContext_ChannelTypeInfo_notifyOnResolve(ctx, field)
+	case "notifyOnAcknowledge":
+		return ec.fieldContext_ChannelTypeInfo_notifyOnAcknowledge(ctx, field)
 	case "digests":
 		return ec.fieldContext_ChannelTypeInfo_digests(ctx, field)
 	case "rateLimit":
@@ -1660,6 +1852,8 @@ func (ec *executionContext) childFields_FeedEvent(ctx context.Context, field gra
 		return ec.fieldContext_FeedEvent_delivery(ctx, field)
 	case "attempt":
 		return ec.fieldContext_FeedEvent_attempt(ctx, field)
+	case "change":
+		return ec.fieldContext_FeedEvent_change(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FeedEvent", field.Name)
 }
@@ -1926,6 +2120,94 @@ func (ec *executionContext) dir_hasRole_args(ctx context.Context, rawArgs map[st
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_acknowledgeAlert_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (int64, error) {
+			return ec.unmarshalNID2int64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_acknowledgeAlerts_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "which",
+		func(ctx context.Context, v any) (models.AlertSelection, error) {
+			return ec.unmarshalNAlertSelection2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertSelection(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["which"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_assignAlert_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (int64, error) {
+			return ec.unmarshalNID2int64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "assignee",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["assignee"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_assignAlerts_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "which",
+		func(ctx context.Context, v any) (models.AlertSelection, error) {
+			return ec.unmarshalNAlertSelection2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertSelection(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["which"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "assignee",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["assignee"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_cancelDeliveries_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -1937,6 +2219,28 @@ func (ec *executionContext) field_Mutation_cancelDeliveries_args(ctx context.Con
 		return nil, err
 	}
 	args["filter"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_commentAlert_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (int64, error) {
+			return ec.unmarshalNID2int64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "text",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["text"] = arg1
 	return args, nil
 }
 
@@ -1993,6 +2297,20 @@ func (ec *executionContext) field_Mutation_createToken_args(ctx context.Context,
 		return nil, err
 	}
 	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_deleteAlerts_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "which",
+		func(ctx context.Context, v any) (models.AlertSelection, error) {
+			return ec.unmarshalNAlertSelection2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertSelection(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["which"] = arg0
 	return args, nil
 }
 
@@ -2054,6 +2372,50 @@ func (ec *executionContext) field_Mutation_pauseNotifications_args(ctx context.C
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_reopenAlert_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (int64, error) {
+			return ec.unmarshalNID2int64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_reopenAlerts_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "which",
+		func(ctx context.Context, v any) (models.AlertSelection, error) {
+			return ec.unmarshalNAlertSelection2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertSelection(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["which"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_resolveAlert_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -2065,6 +2427,36 @@ func (ec *executionContext) field_Mutation_resolveAlert_args(ctx context.Context
 		return nil, err
 	}
 	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_resolveAlerts_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "which",
+		func(ctx context.Context, v any) (models.AlertSelection, error) {
+			return ec.unmarshalNAlertSelection2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertSelection(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["which"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "note",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["note"] = arg1
 	return args, nil
 }
 
@@ -2776,6 +3168,29 @@ func (ec *executionContext) fieldContext_Alert_isResolved(_ context.Context, fie
 	return graphql.NewScalarFieldContext("Alert", field, true, false, "Boolean")
 }
 
+func (ec *executionContext) _Alert_state(ctx context.Context, field graphql.CollectedField, obj *models.Alert) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Alert_state(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.State(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v models.AlertState) graphql.Marshaler {
+			return ec.marshalNAlertState2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Alert_state(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Alert", field, true, false, "AlertState")
+}
+
 func (ec *executionContext) _Alert_createdAt(ctx context.Context, field graphql.CollectedField, obj *models.Alert) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2822,6 +3237,98 @@ func (ec *executionContext) fieldContext_Alert_resolvedAt(_ context.Context, fie
 	return graphql.NewScalarFieldContext("Alert", field, false, false, "Time")
 }
 
+func (ec *executionContext) _Alert_resolvedBy(ctx context.Context, field graphql.CollectedField, obj *models.Alert) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Alert_resolvedBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ResolvedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Alert_resolvedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Alert", field, false, false, "String")
+}
+
+func (ec *executionContext) _Alert_acknowledgedAt(ctx context.Context, field graphql.CollectedField, obj *models.Alert) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Alert_acknowledgedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AcknowledgedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Alert_acknowledgedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Alert", field, false, false, "Time")
+}
+
+func (ec *executionContext) _Alert_acknowledgedBy(ctx context.Context, field graphql.CollectedField, obj *models.Alert) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Alert_acknowledgedBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AcknowledgedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Alert_acknowledgedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Alert", field, false, false, "String")
+}
+
+func (ec *executionContext) _Alert_assignee(ctx context.Context, field graphql.CollectedField, obj *models.Alert) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Alert_assignee(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Assignee, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Alert_assignee(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Alert", field, false, false, "String")
+}
+
 func (ec *executionContext) _Alert_source(ctx context.Context, field graphql.CollectedField, obj *models.Alert) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2866,6 +3373,56 @@ func (ec *executionContext) _Alert_pauseReason(ctx context.Context, field graphq
 }
 func (ec *executionContext) fieldContext_Alert_pauseReason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Alert", field, false, false, "String")
+}
+
+func (ec *executionContext) _Alert_history(ctx context.Context, field graphql.CollectedField, obj *models.Alert) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Alert_history(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Alert().History(ctx, obj)
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"VIEWER", "ANALYST"})
+				if err != nil {
+					var zeroVal []*models.AlertEvent
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal []*models.AlertEvent
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, obj, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v []*models.AlertEvent) graphql.Marshaler {
+			return ec.marshalNAlertEvent2ᚕᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertEventᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Alert_history(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Alert",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AlertEvent(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Alert_deliveries(ctx context.Context, field graphql.CollectedField, obj *models.Alert) (ret graphql.Marshaler) {
@@ -3140,6 +3697,144 @@ func (ec *executionContext) fieldContext_AlertEdge_node(_ context.Context, field
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _AlertEvent_id(ctx context.Context, field graphql.CollectedField, obj *models.AlertEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlertEvent_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNID2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlertEvent_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlertEvent", field, false, false, "ID")
+}
+
+func (ec *executionContext) _AlertEvent_at(ctx context.Context, field graphql.CollectedField, obj *models.AlertEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlertEvent_at(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlertEvent_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlertEvent", field, false, false, "Time")
+}
+
+func (ec *executionContext) _AlertEvent_by(ctx context.Context, field graphql.CollectedField, obj *models.AlertEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlertEvent_by(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.By, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlertEvent_by(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlertEvent", field, false, false, "String")
+}
+
+func (ec *executionContext) _AlertEvent_kind(ctx context.Context, field graphql.CollectedField, obj *models.AlertEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlertEvent_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v models.AlertEventKind) graphql.Marshaler {
+			return ec.marshalNAlertEventKind2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertEventKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlertEvent_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlertEvent", field, false, false, "AlertEventKind")
+}
+
+func (ec *executionContext) _AlertEvent_text(ctx context.Context, field graphql.CollectedField, obj *models.AlertEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlertEvent_text(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Text, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AlertEvent_text(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlertEvent", field, false, false, "String")
+}
+
+func (ec *executionContext) _AlertEvent_assignee(ctx context.Context, field graphql.CollectedField, obj *models.AlertEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlertEvent_assignee(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Assignee, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AlertEvent_assignee(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlertEvent", field, false, false, "String")
 }
 
 func (ec *executionContext) _AuditConnection_edges(ctx context.Context, field graphql.CollectedField, obj *AuditConnection) (ret graphql.Marshaler) {
@@ -3739,6 +4434,29 @@ func (ec *executionContext) fieldContext_Channel_notifyOnResolve(_ context.Conte
 	return graphql.NewScalarFieldContext("Channel", field, false, false, "Boolean")
 }
 
+func (ec *executionContext) _Channel_notifyOnAcknowledge(ctx context.Context, field graphql.CollectedField, obj *models.Channel) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Channel_notifyOnAcknowledge(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NotifyOnAcknowledge, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Channel_notifyOnAcknowledge(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Channel", field, false, false, "Boolean")
+}
+
 func (ec *executionContext) _Channel_health(ctx context.Context, field graphql.CollectedField, obj *models.Channel) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4214,6 +4932,29 @@ func (ec *executionContext) _ChannelTypeInfo_notifyOnResolve(ctx context.Context
 	)
 }
 func (ec *executionContext) fieldContext_ChannelTypeInfo_notifyOnResolve(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelTypeInfo", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _ChannelTypeInfo_notifyOnAcknowledge(ctx context.Context, field graphql.CollectedField, obj *models.TypeInfo) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelTypeInfo_notifyOnAcknowledge(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NotifyOnAcknowledge, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelTypeInfo_notifyOnAcknowledge(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ChannelTypeInfo", field, false, false, "Boolean")
 }
 
@@ -5392,6 +6133,38 @@ func (ec *executionContext) fieldContext_FeedEvent_attempt(_ context.Context, fi
 	return fc, nil
 }
 
+func (ec *executionContext) _FeedEvent_change(ctx context.Context, field graphql.CollectedField, obj *models.FeedEvent) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FeedEvent_change(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Change, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *models.AlertEvent) graphql.Marshaler {
+			return ec.marshalOAlertEvent2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertEvent(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FeedEvent_change(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "FeedEvent",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AlertEvent(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_createAlert(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5516,6 +6289,68 @@ func (ec *executionContext) fieldContext_Mutation_createAlerts(ctx context.Conte
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_acknowledgeAlert(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_acknowledgeAlert(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().AcknowledgeAlert(ctx, fc.Args["id"].(int64), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"ANALYST"})
+				if err != nil {
+					var zeroVal *models.Alert
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal *models.Alert
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *models.Alert) graphql.Marshaler {
+			return ec.marshalNAlert2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlert(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_acknowledgeAlert(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Alert(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_acknowledgeAlert_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_resolveAlert(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5526,7 +6361,7 @@ func (ec *executionContext) _Mutation_resolveAlert(ctx context.Context, field gr
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().ResolveAlert(ctx, fc.Args["id"].(int64))
+			return ec.Resolvers.Mutation().ResolveAlert(ctx, fc.Args["id"].(int64), fc.Args["note"].(*string))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next
@@ -5572,6 +6407,502 @@ func (ec *executionContext) fieldContext_Mutation_resolveAlert(ctx context.Conte
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_resolveAlert_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_reopenAlert(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_reopenAlert(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ReopenAlert(ctx, fc.Args["id"].(int64), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"ANALYST"})
+				if err != nil {
+					var zeroVal *models.Alert
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal *models.Alert
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *models.Alert) graphql.Marshaler {
+			return ec.marshalNAlert2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlert(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_reopenAlert(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Alert(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_reopenAlert_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_assignAlert(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_assignAlert(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().AssignAlert(ctx, fc.Args["id"].(int64), fc.Args["assignee"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"ANALYST"})
+				if err != nil {
+					var zeroVal *models.Alert
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal *models.Alert
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *models.Alert) graphql.Marshaler {
+			return ec.marshalNAlert2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlert(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_assignAlert(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Alert(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_assignAlert_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_commentAlert(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_commentAlert(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CommentAlert(ctx, fc.Args["id"].(int64), fc.Args["text"].(string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"ANALYST"})
+				if err != nil {
+					var zeroVal *models.Alert
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal *models.Alert
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *models.Alert) graphql.Marshaler {
+			return ec.marshalNAlert2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlert(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_commentAlert(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Alert(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_commentAlert_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_acknowledgeAlerts(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_acknowledgeAlerts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().AcknowledgeAlerts(ctx, fc.Args["which"].(models.AlertSelection), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"ANALYST"})
+				if err != nil {
+					var zeroVal int
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal int
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_acknowledgeAlerts(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type Int does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_acknowledgeAlerts_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_resolveAlerts(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_resolveAlerts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ResolveAlerts(ctx, fc.Args["which"].(models.AlertSelection), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"ANALYST"})
+				if err != nil {
+					var zeroVal int
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal int
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_resolveAlerts(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type Int does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_resolveAlerts_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_reopenAlerts(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_reopenAlerts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ReopenAlerts(ctx, fc.Args["which"].(models.AlertSelection), fc.Args["note"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"ANALYST"})
+				if err != nil {
+					var zeroVal int
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal int
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_reopenAlerts(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type Int does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_reopenAlerts_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_assignAlerts(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_assignAlerts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().AssignAlerts(ctx, fc.Args["which"].(models.AlertSelection), fc.Args["assignee"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"ANALYST"})
+				if err != nil {
+					var zeroVal int
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal int
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_assignAlerts(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type Int does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_assignAlerts_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_deleteAlerts(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteAlerts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteAlerts(ctx, fc.Args["which"].(models.AlertSelection))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{})
+				if err != nil {
+					var zeroVal int
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal int
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteAlerts(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type Int does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteAlerts_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -9823,7 +11154,7 @@ func (ec *executionContext) unmarshalInputAlertFilter(ctx context.Context, obj a
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"types", "severities", "minSeverity", "isResolved", "rustbucketId", "createdAfter", "createdBefore", "search"}
+	fieldsInOrder := [...]string{"types", "severities", "minSeverity", "states", "isResolved", "assignee", "rustbucketId", "createdAfter", "createdBefore", "search"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -9851,6 +11182,13 @@ func (ec *executionContext) unmarshalInputAlertFilter(ctx context.Context, obj a
 				return it, err
 			}
 			it.MinSeverity = data
+		case "states":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("states"))
+			data, err := ec.unmarshalOAlertState2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertStateᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.States = data
 		case "isResolved":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("isResolved"))
 			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
@@ -9858,6 +11196,13 @@ func (ec *executionContext) unmarshalInputAlertFilter(ctx context.Context, obj a
 				return it, err
 			}
 			it.IsResolved = data
+		case "assignee":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("assignee"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Assignee = data
 		case "rustbucketId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rustbucketId"))
 			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
@@ -9900,6 +11245,55 @@ func (ec *executionContext) unmarshalInputAlertFilter(ctx context.Context, obj a
 func UnmarshalAlertFilter(ctx context.Context, raw any) (models.AlertFilter, error) {
 	var out models.AlertFilter
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "AlertFilter", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputAlertSelection(ctx context.Context, obj any) (models.AlertSelection, error) {
+	var it models.AlertSelection
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"ids", "filter"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "ids":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ids"))
+			data, err := ec.unmarshalOID2ᚕint64ᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IDs = data
+		case "filter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("filter"))
+			data, err := ec.unmarshalOAlertFilter2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertFilter(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Filter = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalAlertSelection unmarshals raw into the AlertSelection input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalAlertSelection(ctx context.Context, raw any) (models.AlertSelection, error) {
+	var out models.AlertSelection
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "AlertSelection", raw, &out)
 	return out, err
 }
 
@@ -10225,7 +11619,7 @@ func (ec *executionContext) unmarshalInputCreateChannelInput(ctx context.Context
 		asMap["isActive"] = true
 	}
 
-	fieldsInOrder := [...]string{"name", "config", "minSeverity", "alertTypes", "isActive", "rateLimit", "notifyOnResolve"}
+	fieldsInOrder := [...]string{"name", "config", "minSeverity", "alertTypes", "isActive", "rateLimit", "notifyOnResolve", "notifyOnAcknowledge"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -10281,6 +11675,13 @@ func (ec *executionContext) unmarshalInputCreateChannelInput(ctx context.Context
 				return it, err
 			}
 			it.NotifyOnResolve = data
+		case "notifyOnAcknowledge":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("notifyOnAcknowledge"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.NotifyOnAcknowledge = data
 		}
 	}
 	return it, nil
@@ -10866,7 +12267,7 @@ func (ec *executionContext) unmarshalInputUpdateChannelInput(ctx context.Context
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"name", "config", "minSeverity", "alertTypes", "isActive", "rateLimit", "notifyOnResolve"}
+	fieldsInOrder := [...]string{"name", "config", "minSeverity", "alertTypes", "isActive", "rateLimit", "notifyOnResolve", "notifyOnAcknowledge"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -10922,6 +12323,13 @@ func (ec *executionContext) unmarshalInputUpdateChannelInput(ctx context.Context
 				return it, err
 			}
 			it.NotifyOnResolve = data
+		case "notifyOnAcknowledge":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("notifyOnAcknowledge"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.NotifyOnAcknowledge = data
 		}
 	}
 	return it, nil
@@ -11121,6 +12529,11 @@ func (ec *executionContext) _Alert(ctx context.Context, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "state":
+			out.Values[i] = ec._Alert_state(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "createdAt":
 			out.Values[i] = ec._Alert_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -11128,6 +12541,26 @@ func (ec *executionContext) _Alert(ctx context.Context, sel ast.SelectionSet, ob
 			}
 		case "resolvedAt":
 			out.Values[i] = ec._Alert_resolvedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "resolvedBy":
+			out.Values[i] = ec._Alert_resolvedBy(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "acknowledgedAt":
+			out.Values[i] = ec._Alert_acknowledgedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "acknowledgedBy":
+			out.Values[i] = ec._Alert_acknowledgedBy(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "assignee":
+			out.Values[i] = ec._Alert_assignee(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -11141,6 +12574,12 @@ func (ec *executionContext) _Alert(ctx context.Context, sel ast.SelectionSet, ob
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "history":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Alert_history(ctx, field, obj)
+				})
 		case "deliveries":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
@@ -11238,6 +12677,64 @@ func (ec *executionContext) _AlertEdge(ctx context.Context, sel ast.SelectionSet
 		case "node":
 			out.Values[i] = ec._AlertEdge_node(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var alertEventImplementors = []string{"AlertEvent"}
+
+func (ec *executionContext) _AlertEvent(ctx context.Context, sel ast.SelectionSet, obj *models.AlertEvent) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, alertEventImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AlertEvent")
+		case "id":
+			out.Values[i] = ec._AlertEvent_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "at":
+			out.Values[i] = ec._AlertEvent_at(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "by":
+			out.Values[i] = ec._AlertEvent_by(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "kind":
+			out.Values[i] = ec._AlertEvent_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "text":
+			out.Values[i] = ec._AlertEvent_text(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "assignee":
+			out.Values[i] = ec._AlertEvent_assignee(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -11474,6 +12971,11 @@ func (ec *executionContext) _Channel(ctx context.Context, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "notifyOnAcknowledge":
+			out.Values[i] = ec._Channel_notifyOnAcknowledge(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "health":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
@@ -11629,6 +13131,11 @@ func (ec *executionContext) _ChannelTypeInfo(ctx context.Context, sel ast.Select
 			}
 		case "notifyOnResolve":
 			out.Values[i] = ec._ChannelTypeInfo_notifyOnResolve(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "notifyOnAcknowledge":
+			out.Values[i] = ec._ChannelTypeInfo_notifyOnAcknowledge(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -12120,6 +13627,11 @@ func (ec *executionContext) _FeedEvent(ctx context.Context, sel ast.SelectionSet
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._FeedEvent_attempt(ctx, field, obj)
 				})
+		case "change":
+			out.Values[i] = ec._FeedEvent_change(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -12170,9 +13682,72 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "acknowledgeAlert":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_acknowledgeAlert(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "resolveAlert":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_resolveAlert(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reopenAlert":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_reopenAlert(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "assignAlert":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_assignAlert(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "commentAlert":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_commentAlert(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "acknowledgeAlerts":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_acknowledgeAlerts(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "resolveAlerts":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_resolveAlerts(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reopenAlerts":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_reopenAlerts(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "assignAlerts":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_assignAlerts(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "deleteAlerts":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteAlerts(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -13544,6 +15119,45 @@ func (ec *executionContext) marshalNAlertEdge2ᚖgithubᚗcomᚋrustbucketᚋale
 	return ec._AlertEdge(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNAlertEvent2ᚕᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertEventᚄ(ctx context.Context, sel ast.SelectionSet, v []*models.AlertEvent) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAlertEvent2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertEvent(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNAlertEvent2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertEvent(ctx context.Context, sel ast.SelectionSet, v *models.AlertEvent) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "AlertEvent!")
+		return graphql.Null
+	}
+	return ec._AlertEvent(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNAlertEventKind2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertEventKind(ctx context.Context, v any) (models.AlertEventKind, error) {
+	var res models.AlertEventKind
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAlertEventKind2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertEventKind(ctx context.Context, sel ast.SelectionSet, v models.AlertEventKind) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNAlertSelection2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertSelection(ctx context.Context, v any) (models.AlertSelection, error) {
+	res, err := ec.unmarshalInputAlertSelection(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNAlertSource2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertSource(ctx context.Context, v any) (models.AlertSource, error) {
 	var res models.AlertSource
 	err := res.UnmarshalGQL(v)
@@ -13551,6 +15165,16 @@ func (ec *executionContext) unmarshalNAlertSource2githubᚗcomᚋrustbucketᚋal
 }
 
 func (ec *executionContext) marshalNAlertSource2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertSource(ctx context.Context, sel ast.SelectionSet, v models.AlertSource) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNAlertState2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertState(ctx context.Context, v any) (models.AlertState, error) {
+	var res models.AlertState
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAlertState2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertState(ctx context.Context, sel ast.SelectionSet, v models.AlertState) graphql.Marshaler {
 	return v
 }
 
@@ -14387,12 +16011,55 @@ func (ec *executionContext) marshalOAlert2ᚖgithubᚗcomᚋrustbucketᚋalerts�
 	return ec._Alert(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOAlertEvent2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertEvent(ctx context.Context, sel ast.SelectionSet, v *models.AlertEvent) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._AlertEvent(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalOAlertFilter2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertFilter(ctx context.Context, v any) (*models.AlertFilter, error) {
 	if v == nil {
 		return nil, nil
 	}
 	res, err := ec.unmarshalInputAlertFilter(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOAlertState2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertStateᚄ(ctx context.Context, v any) ([]models.AlertState, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]models.AlertState, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNAlertState2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertState(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOAlertState2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertStateᚄ(ctx context.Context, sel ast.SelectionSet, v []models.AlertState) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAlertState2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertState(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalOAuditAction2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAuditActionᚄ(ctx context.Context, v any) ([]models.AuditAction, error) {

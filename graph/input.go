@@ -85,12 +85,16 @@ func (r *Resolver) newChannel(in *CreateChannelInput) (*models.Channel, error) {
 	c := &models.Channel{
 		Name: in.Name, Config: config, MinSeverity: in.MinSeverity, AlertTypes: in.AlertTypes, IsActive: in.IsActive,
 		RateLimit: config.Type().Info().RateLimit, NotifyOnResolve: config.Type().Info().NotifyOnResolve,
+		NotifyOnAcknowledge: config.Type().Info().NotifyOnAcknowledge,
 	}
 	if limit, given := in.RateLimit.ValueOK(); given {
 		c.RateLimit = limit
 	}
 	if in.NotifyOnResolve != nil {
 		c.NotifyOnResolve = *in.NotifyOnResolve
+	}
+	if in.NotifyOnAcknowledge != nil {
+		c.NotifyOnAcknowledge = *in.NotifyOnAcknowledge
 	}
 	return c, c.Valid("input")
 }
@@ -124,6 +128,9 @@ func (r *Resolver) apply(in *UpdateChannelInput, c *models.Channel) error {
 	}
 	if in.NotifyOnResolve != nil {
 		c.NotifyOnResolve = *in.NotifyOnResolve
+	}
+	if in.NotifyOnAcknowledge != nil {
+		c.NotifyOnAcknowledge = *in.NotifyOnAcknowledge
 	}
 	if in.Config == nil {
 		return c.ValidButConfig("input")

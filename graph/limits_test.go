@@ -22,7 +22,7 @@ func TestLimits(t *testing.T) {
 		}
 		return b.String()
 	}
-	everything := `nodes { id type severity message details createdAt resolvedAt rustbucket { id name }
+	everything := `nodes { id type severity message details createdAt resolvedAt rustbucket { id name } history { id at by kind text assignee }
 		deliveries { id status attempts error channel { id name } attemptLog { number startedAt durationMs statusCode error response } }
 		routing { willNotify reason channel { id name } } }`
 	bomb := "{ alerts { nodes { ...f0 } } } " + repeat(40, "fragment f%[1]d on Alert { id ...g%[1]d } ")

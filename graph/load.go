@@ -15,6 +15,7 @@ import (
 type loads struct {
 	deliveries lookup[int64, []*models.Delivery]        // by alert
 	attempts   lookup[int64, []*models.DeliveryAttempt] // by delivery
+	histories  lookup[int64, []*models.AlertEvent]      // by alert
 	alerts     lookup[int64, *models.Alert]
 	channels   lookup[int64, *models.Channel]       // that are deleted; the others are in memory
 	healths    lookup[int64, *models.ChannelHealth] // by channel
@@ -30,10 +31,23 @@ func (r *Resolver) newLoads() *loads {
 		return byAlert, err
 	}
 	l.attempts.fetch = r.Store.AttemptsOfDeliveries
-	l.alerts.fetch = r.Store.AlertsByID
+	l.histories.fetch = r.Store.Histories
+	l.alerts.fetch = func(ctx context.Context, ids []int64) (map[int64]*models.Alert, error) {
+		alerts, err := r.Store.AlertsByID(ctx, ids)
+		for id := range alerts {
+			l.expectAbout(id)
+		}
+		return alerts, err
+	}
 	l.channels.fetch = r.Store.ChannelsByID
 	l.healths.fetch = r.Store.Healths
 	return l
+}
+
+// expectAbout says that what there is about an alert may be asked for.
+func (l *loads) expectAbout(alertID int64) {
+	l.deliveries.expect(alertID)
+	l.histories.expect(alertID)
 }
 
 // expectOf says that the fields of these deliveries may be asked for.

@@ -78,6 +78,8 @@ type CreateChannelInput struct {
 	RateLimit graphql.Omittable[*models.RateLimit] `json:"rateLimit,omitempty"`
 	// True: it is told, too, when an alert is resolved. Left out: true for PagerDuty and Opsgenie, where that closes the incident, false for the others.
 	NotifyOnResolve *bool `json:"notifyOnResolve,omitempty"`
+	// True: it is told, too, when somebody acknowledges an alert. Left out: true for PagerDuty and Opsgenie, where that stops the escalation, false for the others.
+	NotifyOnAcknowledge *bool `json:"notifyOnAcknowledge,omitempty"`
 }
 
 // A token to be made.
@@ -141,4 +143,6 @@ type UpdateChannelInput struct {
 	RateLimit graphql.Omittable[*models.RateLimit] `json:"rateLimit,omitempty"`
 	// True: it is told, too, when an alert is resolved.
 	NotifyOnResolve *bool `json:"notifyOnResolve,omitempty"`
+	// True: it is told, too, when somebody acknowledges an alert.
+	NotifyOnAcknowledge *bool `json:"notifyOnAcknowledge,omitempty"`
 }

@@ -14,6 +14,10 @@ import (
 	"github.com/rustbucket/alerts/notifiers"
 )
 
+func (r *alertResolver) History(ctx context.Context, obj *models.Alert) ([]*models.AlertEvent, error) {
+	return r.loads(ctx).histories.get(ctx, obj.ID)
+}
+
 func (r *alertResolver) Deliveries(ctx context.Context, obj *models.Alert) ([]*models.Delivery, error) {
 	return r.loads(ctx).deliveries.get(ctx, obj.ID)
 }
@@ -113,16 +117,55 @@ func (r *mutationResolver) CreateAlerts(ctx context.Context, inputs []*CreateAle
 	}
 	l := r.loads(ctx)
 	for i, a := range created {
-		l.deliveries.expect(a.ID)
+		l.expectAbout(a.ID)
 		created[i] = shown(ctx, alerts[i], a)
 	}
 	return created, nil
 }
 
-func (r *mutationResolver) ResolveAlert(ctx context.Context, id int64) (*models.Alert, error) {
-	alert, told, err := r.Store.ResolveAlert(ctx, id)
-	r.Dispatcher.Wake(told)
-	return alert, err
+func (r *mutationResolver) AcknowledgeAlert(ctx context.Context, id int64, note *string) (*models.Alert, error) {
+	return r.changeAlert(ctx, id, models.AlertChange{Kind: models.WasAcknowledged, Text: note})
+}
+
+func (r *mutationResolver) ResolveAlert(ctx context.Context, id int64, note *string) (*models.Alert, error) {
+	return r.changeAlert(ctx, id, models.AlertChange{Kind: models.WasResolved, Text: note})
+}
+
+func (r *mutationResolver) ReopenAlert(ctx context.Context, id int64, note *string) (*models.Alert, error) {
+	return r.changeAlert(ctx, id, models.AlertChange{Kind: models.WasReopened, Text: note})
+}
+
+func (r *mutationResolver) AssignAlert(ctx context.Context, id int64, assignee *string) (*models.Alert, error) {
+	return r.changeAlert(ctx, id, models.AlertChange{Kind: models.WasAssigned, Assignee: assignee})
+}
+
+func (r *mutationResolver) CommentAlert(ctx context.Context, id int64, text string) (*models.Alert, error) {
+	return r.changeAlert(ctx, id, models.AlertChange{Kind: models.WasCommented, Text: &text})
+}
+
+func (r *mutationResolver) AcknowledgeAlerts(ctx context.Context, which models.AlertSelection, note *string) (int, error) {
+	return r.changeAlerts(ctx, which, models.AlertChange{Kind: models.WasAcknowledged, Text: note})
+}
+
+func (r *mutationResolver) ResolveAlerts(ctx context.Context, which models.AlertSelection, note *string) (int, error) {
+	return r.changeAlerts(ctx, which, models.AlertChange{Kind: models.WasResolved, Text: note})
+}
+
+func (r *mutationResolver) ReopenAlerts(ctx context.Context, which models.AlertSelection, note *string) (int, error) {
+	return r.changeAlerts(ctx, which, models.AlertChange{Kind: models.WasReopened, Text: note})
+}
+
+func (r *mutationResolver) AssignAlerts(ctx context.Context, which models.AlertSelection, assignee *string) (int, error) {
+	return r.changeAlerts(ctx, which, models.AlertChange{Kind: models.WasAssigned, Assignee: assignee})
+}
+
+func (r *mutationResolver) DeleteAlerts(ctx context.Context, which models.AlertSelection) (int, error) {
+	if err := which.Valid("which"); err != nil {
+		return 0, err
+	}
+	n, waited, err := r.Store.DeleteAlerts(ctx, which)
+	r.Dispatcher.Recall(waited)
+	return n, err
 }
 
 func (r *mutationResolver) CreateChannel(ctx context.Context, input CreateChannelInput) (*models.Channel, error) {

@@ -5,6 +5,7 @@ package models
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -31,10 +32,15 @@ type Alert struct {
 	Notify      bool
 	CreatedAt   time.Time
 	ResolvedAt  *time.Time // nil while the alert is open
-	CreatedBy   int64      // id of the token that created it; 0 for ADMIN_TOKEN, or one of the constants below
-	Decisions   Decisions  // what was decided for every channel when it came in
-	PauseReason *string    // why notifications were paused when it came in; nil when they were not
-	TraceParent string     // W3C trace context of the call that created it; empty when nothing is traced
+	ResolvedBy  *string    // name of the token, or "server"; nil while it is open, and of what was resolved before that was noted
+	// Since when somebody is on it, and the name of their token; nil unless it is acknowledged, or was when it was resolved.
+	AcknowledgedAt *time.Time
+	AcknowledgedBy *string
+	Assignee       *string   // a person or a team, in their own words; nil = nobody
+	CreatedBy      int64     // id of the token that created it; 0 for ADMIN_TOKEN, or one of the constants below
+	Decisions      Decisions // what was decided for every channel when it came in
+	PauseReason    *string   // why notifications were paused when it came in; nil when they were not
+	TraceParent    string    // W3C trace context of the call that created it; empty when nothing is traced
 }
 
 // What stands in CreatedBy of alerts that nobody created with a token.
@@ -165,10 +171,27 @@ type AlertFilter struct {
 	Types         []string
 	Severities    []Severity
 	MinSeverity   *Severity
+	States        []AlertState
 	IsResolved    *bool
+	Assignee      *string
 	RustbucketID  *string
 	CreatedAfter  *time.Time // this moment or later
 	CreatedBefore *time.Time // before this moment
 	Search        *string    // part of type or message, whatever the case
 	CreatedBy     *int64     // by this token; set by the server for a REPORTER, never by a caller
+}
+
+// IsEmpty reports whether the filter says nothing: an empty list is as good as none.
+func (f *AlertFilter) IsEmpty() bool {
+	bare := *f
+	if len(bare.Types) == 0 {
+		bare.Types = nil
+	}
+	if len(bare.Severities) == 0 {
+		bare.Severities = nil
+	}
+	if len(bare.States) == 0 {
+		bare.States = nil
+	}
+	return reflect.DeepEqual(bare, AlertFilter{})
 }

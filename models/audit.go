@@ -31,7 +31,16 @@ const (
 	ChannelDeleted       AuditAction = "CHANNEL_DELETED"
 	TokenCreated         AuditAction = "TOKEN_CREATED"
 	TokenRevoked         AuditAction = "TOKEN_REVOKED"
+	AlertAcknowledged    AuditAction = "ALERT_ACKNOWLEDGED"
 	AlertResolved        AuditAction = "ALERT_RESOLVED"
+	AlertReopened        AuditAction = "ALERT_REOPENED"
+	AlertAssigned        AuditAction = "ALERT_ASSIGNED"
+	AlertCommented       AuditAction = "ALERT_COMMENTED"
+	AlertsAcknowledged   AuditAction = "ALERTS_ACKNOWLEDGED"
+	AlertsResolved       AuditAction = "ALERTS_RESOLVED"
+	AlertsReopened       AuditAction = "ALERTS_REOPENED"
+	AlertsAssigned       AuditAction = "ALERTS_ASSIGNED"
+	AlertsDeleted        AuditAction = "ALERTS_DELETED"
 	DeliveryRetried      AuditAction = "DELIVERY_RETRIED"
 	DeliveriesRetried    AuditAction = "DELIVERIES_RETRIED"
 	DeliveriesCancelled  AuditAction = "DELIVERIES_CANCELLED"
@@ -42,8 +51,9 @@ const (
 
 // AuditActions lists every action.
 var AuditActions = []AuditAction{
-	ChannelCreated, ChannelUpdated, ChannelDeleted, TokenCreated, TokenRevoked, AlertResolved, DeliveryRetried, DeliveriesRetried,
-	DeliveriesCancelled, NotificationsPaused, NotificationsResumed, SecretsResealed,
+	ChannelCreated, ChannelUpdated, ChannelDeleted, TokenCreated, TokenRevoked, AlertAcknowledged, AlertResolved, AlertReopened,
+	AlertAssigned, AlertCommented, AlertsAcknowledged, AlertsResolved, AlertsReopened, AlertsAssigned, AlertsDeleted, DeliveryRetried,
+	DeliveriesRetried, DeliveriesCancelled, NotificationsPaused, NotificationsResumed, SecretsResealed,
 }
 
 // MarshalGQL writes the action as a GraphQL enum.

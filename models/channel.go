@@ -16,9 +16,11 @@ type Channel struct {
 	RateLimit   *RateLimit // nil = as many as there are
 	// NotifyOnResolve says that it is told, too, when an alert is resolved.
 	NotifyOnResolve bool
-	CreatedAt       time.Time
-	UpdatedAt       time.Time
-	DeletedAt       *time.Time // nil unless it was deleted
+	// NotifyOnAcknowledge says that it is told, too, when somebody acknowledges an alert.
+	NotifyOnAcknowledge bool
+	CreatedAt           time.Time
+	UpdatedAt           time.Time
+	DeletedAt           *time.Time // nil unless it was deleted
 }
 
 // Type is the service that the channel speaks to.

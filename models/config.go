@@ -43,6 +43,8 @@ type TypeInfo struct {
 	// NotifyOnResolve says whether its channels are told about a resolve unless somebody decides otherwise: where it closes
 	// an incident.
 	NotifyOnResolve bool
+	// NotifyOnAcknowledge says the same of an acknowledge: where it keeps the incident from being escalated.
+	NotifyOnAcknowledge bool
 	// Digests says whether it can be told several alerts in one message. Where each alert is an incident of its own it cannot.
 	Digests   bool
 	RateLimit *RateLimit           // of its channels unless somebody decides otherwise; nil = none

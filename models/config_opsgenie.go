@@ -13,7 +13,8 @@ var opsgenieType = TypeInfo{
 		{Name: "apiKey", Title: "API key", Help: "Of an API integration of the team.", Kind: FieldText, Required: true, Secret: true, Example: "01234567-89ab-cdef-0123-456789abcdef"},
 		{Name: "url", Title: "URL", Help: "Only for the EU region or Jira Service Management.", Kind: FieldText, Secret: true, Example: "https://api.eu.opsgenie.com/v2/alerts"},
 	},
-	NotifyOnResolve: true, // it closes the incident
+	NotifyOnResolve:     true, // it closes the incident
+	NotifyOnAcknowledge: true,
 }
 
 func (*OpsgenieConfig) IsChannelConfig() {}

@@ -13,7 +13,8 @@ var pagerdutyType = TypeInfo{
 		{Name: "routingKey", Title: "Integration key", Help: `Of an integration "Events API v2" on the service.`, Kind: FieldText, Required: true, Secret: true, Example: "0123456789abcdef0123456789abcdef"},
 		{Name: "url", Title: "URL", Help: "Only for the EU region.", Kind: FieldText, Secret: true, Example: "https://events.eu.pagerduty.com/v2/enqueue"},
 	},
-	NotifyOnResolve: true, // it closes the incident
+	NotifyOnResolve:     true, // it closes the incident
+	NotifyOnAcknowledge: true,
 }
 
 func (*PagerDutyConfig) IsChannelConfig() {}

@@ -226,10 +226,11 @@ type FeedEventKind string
 const (
 	AlertCreated    FeedEventKind = "ALERT_CREATED"
 	AlertUpdated    FeedEventKind = "ALERT_UPDATED"
+	AlertDeleted    FeedEventKind = "ALERT_DELETED"
 	DeliveryUpdated FeedEventKind = "DELIVERY_UPDATED"
 )
 
-var feedEventKinds = []FeedEventKind{AlertCreated, AlertUpdated, DeliveryUpdated}
+var feedEventKinds = []FeedEventKind{AlertCreated, AlertUpdated, AlertDeleted, DeliveryUpdated}
 
 // MarshalGQL writes the kind as a GraphQL enum.
 func (k FeedEventKind) MarshalGQL(w io.Writer) { writeEnum(w, string(k)) }

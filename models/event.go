@@ -11,9 +11,10 @@ type FeedEvent struct {
 	Position int64 // 1 and up, without gaps, the same in every process
 	Kind     FeedEventKind
 	At       time.Time
-	Alert    *Alert    // as it was then
-	Delivery *Delivery // as it was then; nil for an alert's event
-	Attempt  int       // number of the attempt that a delivery's event tells of; 0 when there was none
+	Alert    *Alert      // as it was then
+	Delivery *Delivery   // as it was then; nil for an alert's event
+	Attempt  int         // number of the attempt that a delivery's event tells of; 0 when there was none
+	Change   *AlertEvent // what somebody did with the alert; nil for everything else
 }
 
 // FeedFilter says which events are wanted. All given fields must match.
@@ -35,7 +36,9 @@ func (f *AlertFilter) Match(a *Alert) bool {
 	return f == nil || oneOf(f.Types, a.Type) &&
 		oneOf(f.Severities, a.Severity) &&
 		(f.MinSeverity == nil || a.Severity >= *f.MinSeverity) &&
+		oneOf(f.States, a.State()) &&
 		(f.IsResolved == nil || *f.IsResolved == a.IsResolved()) &&
+		(f.Assignee == nil || a.Assignee != nil && *a.Assignee == *f.Assignee) &&
 		(f.RustbucketID == nil || a.Rustbucket != nil && a.Rustbucket.ID == *f.RustbucketID) &&
 		(f.CreatedAfter == nil || !a.CreatedAt.Before(*f.CreatedAfter)) &&
 		(f.CreatedBefore == nil || a.CreatedAt.Before(*f.CreatedBefore)) &&

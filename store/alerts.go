@@ -354,8 +354,14 @@ func filterAlerts(q *bun.SelectQuery, f *models.AlertFilter) *bun.SelectQuery {
 	if f.MinSeverity != nil {
 		q = q.Where("a.severity >= ?", *f.MinSeverity)
 	}
+	if len(f.States) > 0 {
+		q = q.Where("CASE WHEN a.resolved_at IS NOT NULL THEN 'RESOLVED' WHEN a.acknowledged_at IS NOT NULL THEN 'ACKNOWLEDGED' ELSE 'OPEN' END IN (?)", bun.List(f.States))
+	}
 	if f.IsResolved != nil {
 		q = q.Where("(a.resolved_at IS NOT NULL) = ?", *f.IsResolved)
+	}
+	if f.Assignee != nil {
+		q = q.Where("a.assignee = ?", *f.Assignee)
 	}
 	if f.RustbucketID != nil {
 		q = q.Where("a.rustbucket_id = ?", *f.RustbucketID)

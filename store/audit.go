@@ -97,6 +97,7 @@ func auditedChannel(c *models.Channel) map[string]any {
 	return map[string]any{
 		"name": c.Name, "type": string(c.Type()), "config": c.Config.Masked(), "minSeverity": c.MinSeverity.String(), "alertTypes": types,
 		"isActive": c.IsActive, "rateLimit": limit, "notifyOnResolve": c.NotifyOnResolve,
+		"notifyOnAcknowledge": c.NotifyOnAcknowledge,
 	}
 }
 

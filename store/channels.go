@@ -16,19 +16,20 @@ import (
 type channelRow struct {
 	bun.BaseModel `bun:"table:channels,alias:c"`
 
-	ID              int64 `bun:",pk,autoincrement"`
-	Name            string
-	Type            models.ChannelType
-	Config          []byte
-	MinSeverity     models.Severity
-	AlertTypes      []string `bun:"type:json"`
-	IsActive        bool
-	NotifyOnResolve bool
-	RatePerMinute   *int
-	RateBurst       *int
-	CreatedAt       time.Time
-	UpdatedAt       time.Time
-	DeletedAt       *time.Time
+	ID                  int64 `bun:",pk,autoincrement"`
+	Name                string
+	Type                models.ChannelType
+	Config              []byte
+	MinSeverity         models.Severity
+	AlertTypes          []string `bun:"type:json"`
+	IsActive            bool
+	NotifyOnResolve     bool
+	NotifyOnAcknowledge bool
+	RatePerMinute       *int
+	RateBurst           *int
+	CreatedAt           time.Time
+	UpdatedAt           time.Time
+	DeletedAt           *time.Time
 }
 
 // Reasons that stand in a cancelled delivery's error.
@@ -323,7 +324,8 @@ func newChannelRow(c *models.Channel) *channelRow {
 	}
 	row := &channelRow{
 		ID: c.ID, Name: c.Name, Type: c.Type(), MinSeverity: c.MinSeverity, AlertTypes: types,
-		IsActive: c.IsActive, NotifyOnResolve: c.NotifyOnResolve, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, DeletedAt: c.DeletedAt,
+		IsActive: c.IsActive, NotifyOnResolve: c.NotifyOnResolve, NotifyOnAcknowledge: c.NotifyOnAcknowledge,
+		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, DeletedAt: c.DeletedAt,
 	}
 	if l := c.RateLimit; l != nil {
 		row.RatePerMinute, row.RateBurst = &l.PerMinute, &l.Burst
@@ -354,7 +356,7 @@ func (s *Store) channelModels(rows []*channelRow) ([]*models.Channel, error) {
 		}
 		channels[i] = &models.Channel{
 			ID: r.ID, Name: r.Name, Config: config, MinSeverity: r.MinSeverity, AlertTypes: r.AlertTypes, IsActive: r.IsActive,
-			RateLimit: r.rateLimit(), NotifyOnResolve: r.NotifyOnResolve,
+			RateLimit: r.rateLimit(), NotifyOnResolve: r.NotifyOnResolve, NotifyOnAcknowledge: r.NotifyOnAcknowledge,
 			CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), DeletedAt: utc(r.DeletedAt),
 		}
 	}

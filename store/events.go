@@ -15,6 +15,9 @@ import (
 // maxEventsPerRow bounds the size of a row when one transaction has very many events.
 const maxEventsPerRow = 500
 
+// maxTextPerRow bounds, roughly, the bytes of notes in a row.
+const maxTextPerRow = 256 << 10
+
 // eventRow holds the events of one transaction.
 type eventRow struct {
 	bun.BaseModel `bun:"table:events,alias:e"`
@@ -29,12 +32,25 @@ type eventRow struct {
 // eventRecord is an event as it stands in a row's payload: what changes about an alert or a delivery as it was then; the
 // rest is read from their tables. Times are microseconds since 1970.
 type eventRecord struct {
-	Kind        models.FeedEventKind `json:"k"`
-	At          int64                `json:"t"`
-	AlertID     int64                `json:"a"`
-	Occurrences int                  `json:"n,omitempty"` // of an alert's event
-	ResolvedAt  *int64               `json:"r,omitempty"`
-	Delivery    *deliveryRecord      `json:"d,omitempty"` // of a delivery's event
+	Kind           models.FeedEventKind `json:"k"`
+	At             int64                `json:"t"`
+	AlertID        int64                `json:"a"`
+	Occurrences    int                  `json:"n,omitempty"` // of an alert's event
+	ResolvedAt     *int64               `json:"r,omitempty"`
+	ResolvedBy     *string              `json:"v,omitempty"`
+	AcknowledgedAt *int64               `json:"q,omitempty"`
+	AcknowledgedBy *string              `json:"w,omitempty"`
+	Assignee       *string              `json:"u,omitempty"`
+	Change         *changeRecord        `json:"h,omitempty"` // what somebody did
+	Delivery       *deliveryRecord      `json:"d,omitempty"` // of a delivery's event
+}
+
+type changeRecord struct {
+	ID       int64                 `json:"i"`
+	By       string                `json:"b"`
+	Kind     models.AlertEventKind `json:"k"`
+	Text     *string               `json:"x,omitempty"`
+	Assignee *string               `json:"u,omitempty"`
 }
 
 type deliveryRecord struct {
@@ -55,7 +71,17 @@ type deliveryRecord struct {
 }
 
 func alertEvent(kind models.FeedEventKind, a *models.Alert, at time.Time) eventRecord {
-	return eventRecord{Kind: kind, At: at.UnixMicro(), AlertID: a.ID, Occurrences: a.Occurrences, ResolvedAt: toMicros(a.ResolvedAt)}
+	return eventRecord{
+		Kind: kind, At: at.UnixMicro(), AlertID: a.ID, Occurrences: a.Occurrences, ResolvedAt: toMicros(a.ResolvedAt), ResolvedBy: a.ResolvedBy,
+		AcknowledgedAt: toMicros(a.AcknowledgedAt), AcknowledgedBy: a.AcknowledgedBy, Assignee: a.Assignee,
+	}
+}
+
+// changeEvent is the event of what somebody did with an alert, which is as that left it.
+func changeEvent(a *models.Alert, c *models.AlertEvent) eventRecord {
+	r := alertEvent(models.AlertUpdated, a, c.At)
+	r.Change = &changeRecord{ID: c.ID, By: c.By, Kind: c.Kind, Text: c.Text, Assignee: c.Assignee}
+	return r
 }
 
 func deliveryEvent(d *models.Delivery, attempt int, at time.Time) eventRecord {
@@ -79,7 +105,11 @@ func (r *eventRecord) model(position int64, alerts map[int64]*models.Alert) *mod
 	alert := *stored
 	e := &models.FeedEvent{Position: position, Kind: r.Kind, At: time.UnixMicro(r.At).UTC(), Alert: &alert}
 	if r.Delivery == nil {
-		alert.Occurrences, alert.ResolvedAt = r.Occurrences, fromMicros(r.ResolvedAt)
+		alert.Occurrences, alert.ResolvedAt, alert.ResolvedBy = r.Occurrences, fromMicros(r.ResolvedAt), r.ResolvedBy
+		alert.AcknowledgedAt, alert.AcknowledgedBy, alert.Assignee = fromMicros(r.AcknowledgedAt), r.AcknowledgedBy, r.Assignee
+		if c := r.Change; c != nil {
+			e.Change = &models.AlertEvent{ID: c.ID, AlertID: r.AlertID, At: e.At, By: c.By, Kind: c.Kind, Text: c.Text, Assignee: c.Assignee}
+		}
 		return e
 	}
 	d := r.Delivery
@@ -109,7 +139,7 @@ func (s *Store) eventRows(ctx context.Context, tx bun.IDB, at time.Time, events 
 		return nil, nil
 	}
 	var rows []*eventRow
-	for part := range slices.Chunk(events, maxEventsPerRow) {
+	for part := range slices.Chunk(events, eventsPerRow(events)) {
 		payload, err := json.Marshal(part)
 		if err != nil {
 			return nil, err
@@ -129,6 +159,17 @@ func (s *Store) eventRows(ctx context.Context, tx bun.IDB, at time.Time, events 
 		}
 	}
 	return []bun.Query{tx.NewInsert().Model(&rows).Returning("NULL")}, nil
+}
+
+// eventsPerRow is how many of these events go into one row: fewer where they carry a long note, so that no row is large.
+func eventsPerRow(events []eventRecord) int {
+	longest := 0
+	for i := range events {
+		if c := events[i].Change; c != nil && c.Text != nil {
+			longest = max(longest, len(*c.Text))
+		}
+	}
+	return min(maxEventsPerRow, max(1, maxTextPerRow/max(1, longest)))
 }
 
 // signalAppended wakes whoever waits on Appended; it never blocks.
@@ -169,7 +210,7 @@ func (s *Store) Head(ctx context.Context) (position, trimmed int64, err error) {
 }
 
 // Events gives events behind a position in their order: about limit of them, whole transactions at a time, and the position
-// that they reach (an event whose alert is gone is passed over). None means that there are none.
+// that they reach (an event whose alert retention has removed is passed over). None means that there are none.
 func (s *Store) Events(ctx context.Context, after int64, limit int) ([]*models.FeedEvent, int64, error) {
 	var rows []*eventRow
 	// The row that holds after+1 may begin before it.
@@ -208,7 +249,7 @@ func (s *Store) Events(ctx context.Context, after int64, limit int) ([]*models.F
 	for id := range ids {
 		wanted = append(wanted, id)
 	}
-	alerts, err := s.AlertsByID(ctx, wanted)
+	alerts, err := s.toldAlerts(ctx, wanted)
 	if err != nil {
 		return nil, after, err
 	}

@@ -85,3 +85,9 @@ func (s *Store) Do(ctx context.Context, sql string) error {
 	_, err := s.db.NewRaw(sql).Exec(ctx)
 	return err
 }
+
+// Count says how many rows a table has.
+func (s *Store) Count(ctx context.Context, table string) (n int, err error) {
+	err = s.db.NewRaw("SELECT count(*) FROM ?", bun.Ident(table)).Scan(ctx, &n)
+	return n, err
+}

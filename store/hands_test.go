@@ -136,7 +136,7 @@ func TestStore_RetryByHandTellsTheEndOfAResolvedAlertToo(t *testing.T) {
 		return c, x
 	}
 	resolve := func(t *testing.T, s *store.Store, x store.Claimed) {
-		if _, _, err := s.ResolveAlert(t.Context(), x.Alert.ID); err != nil {
+		if _, _, err := s.ChangeAlert(t.Context(), x.Alert.ID, resolve); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -227,7 +227,7 @@ func TestStore_ImportsAlertsWithTheirTimesAndTellsNobody(t *testing.T) {
 		}
 		// They live on like any other.
 		open := alerts[slices.IndexFunc(alerts, func(a *models.Alert) bool { return !a.IsResolved() })]
-		if a, told, err := s.ResolveAlert(t.Context(), open.ID); err != nil || !a.IsResolved() || len(told) != 0 {
+		if a, told, err := s.ChangeAlert(t.Context(), open.ID, resolve); err != nil || !a.IsResolved() || len(told) != 0 {
 			t.Errorf("resolving one: %+v, told %v, %v", a, told, err)
 		}
 	})

@@ -192,7 +192,7 @@ func (w *walk) resolve() {
 		return
 	}
 	w.note("alert %d is resolved", a.id)
-	_, _, err := w.s.ResolveAlert(w.t.Context(), a.id)
+	_, _, err := w.s.ChangeAlert(w.t.Context(), a.id, resolve)
 	w.must(err)
 	want := make(map[*modelChannel]bool)
 	for _, d := range w.all(func(d *modelDelivery) bool { return d.alert == a.id && d.kind == models.TellAlert && !a.resolved }) {

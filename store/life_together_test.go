@@ -127,7 +127,7 @@ func (m *member) step() {
 		m.hand = nil
 	case n < 78:
 		if id := m.anyAlert(); id != 0 {
-			_, _, err = m.s.ResolveAlert(ctx, id)
+			_, _, err = m.s.ChangeAlert(ctx, id, resolve)
 		}
 	case n < 83:
 		if d, found := m.s.Deliveries(ctx, &models.DeliveryFilter{ChannelID: &c.ID}, 0, 50); found == nil && len(d) > 0 {

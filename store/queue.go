@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -89,12 +90,13 @@ func (s *Store) Claim(ctx context.Context, channel *models.Channel, room int, ho
 	if err != nil {
 		return nil, err
 	}
-	err = s.readAlerts(ctx, claims.Messages...)
+	claims.Messages, err = s.readAlerts(ctx, claims.Messages...)
 	return claims, s.explain("read the alerts of claimed deliveries", err)
 }
 
-// readAlerts gives claimed deliveries their alerts: not in the transaction, for whose end everybody waits on SQLite.
-func (s *Store) readAlerts(ctx context.Context, messages ...[]Claimed) error {
+// readAlerts gives claimed deliveries their alerts: not in the transaction, for whose end everybody waits on SQLite. Deliveries
+// whose alert somebody has deleted meanwhile are gone with it, and left out.
+func (s *Store) readAlerts(ctx context.Context, messages ...[]Claimed) ([][]Claimed, error) {
 	var ids []int64
 	for _, m := range messages {
 		for _, c := range m {
@@ -102,15 +104,19 @@ func (s *Store) readAlerts(ctx context.Context, messages ...[]Claimed) error {
 		}
 	}
 	if len(ids) == 0 {
-		return nil
+		return messages, nil
 	}
 	alerts, err := alertsByID(ctx, s.read, ids)
-	for _, m := range messages {
+	if err != nil {
+		return nil, err
+	}
+	for n, m := range messages {
 		for i := range m {
 			m[i].Alert = alerts[m[i].Delivery.AlertID]
 		}
+		messages[n] = slices.DeleteFunc(m, func(c Claimed) bool { return c.Alert == nil })
 	}
-	return err
+	return slices.DeleteFunc(messages, func(m []Claimed) bool { return len(m) == 0 }), nil
 }
 
 // claimPlan says how much of a channel may be claimed.
@@ -293,8 +299,8 @@ func (s *Store) ClaimExpired(ctx context.Context, limit int, holder string) ([]C
 	if err != nil {
 		return nil, err
 	}
-	err = s.readAlerts(ctx, claimed)
-	return claimed, s.explain("read the alerts of what has waited too long", err)
+	messages, err := s.readAlerts(ctx, claimed)
+	return slices.Concat(messages...), s.explain("read the alerts of what has waited too long", err)
 }
 
 // Release hands deliveries back that were leased to holder and not attempted: others may claim them at once. Those that

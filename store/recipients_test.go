@@ -149,7 +149,7 @@ func TestStore_ResolveIsToldWhereSomeOfTheRecipientsWereTold(t *testing.T) {
 				o.Recipients = three()
 			}
 			record(t, s, holder, o)
-			_, channels, err := s.ResolveAlert(t.Context(), x.Alert.ID)
+			_, channels, err := s.ChangeAlert(t.Context(), x.Alert.ID, resolve)
 			if err != nil || (len(channels) == 1) != told {
 				t.Errorf("%s: channels %v, %v", holder, channels, err)
 			}

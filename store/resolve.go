@@ -9,41 +9,6 @@ import (
 	"github.com/rustbucket/alerts/models"
 )
 
-// ResolveAlert marks an alert as resolved, and creates the deliveries that tell so. An alert that is resolved already stays
-// as it is. It gives the channels that have something new to be sent.
-func (s *Store) ResolveAlert(ctx context.Context, id int64) (*models.Alert, []int64, error) {
-	var alert *models.Alert
-	var told []int64
-	err := s.inTx(ctx, "resolve alert", func(tx bun.Tx) error {
-		told = nil
-		at := s.Now()
-		res, err := tx.NewRaw("UPDATE alerts SET resolved_at = ? WHERE id = ? AND resolved_at IS NULL", at, id).Exec(ctx)
-		if err != nil {
-			return err
-		}
-		alerts, err := alertsByID(ctx, tx, []int64{id})
-		if err != nil {
-			return err
-		}
-		if alert = alerts[id]; alert == nil {
-			return models.Missing("alert", id)
-		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return err
-		}
-		if err := s.audit(ctx, tx, models.AlertResolved, &auditSubject{id: id}, nil); err != nil {
-			return err
-		}
-		told, err = s.tellResolved(ctx, tx, []*models.Alert{alert})
-		return err
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	s.signalAppended()
-	return alert, told, nil
-}
-
 // resolveKeys resolves the open alerts with these dedup keys, as part of a transaction. It gives the channels that have
 // something new to be sent.
 func (s *Store) resolveKeys(ctx context.Context, tx bun.Tx, keys []string) ([]int64, error) {
@@ -51,19 +16,15 @@ func (s *Store) resolveKeys(ctx context.Context, tx bun.Tx, keys []string) ([]in
 		return nil, nil
 	}
 	var ids []int64
-	err := tx.NewRaw("UPDATE alerts SET resolved_at = ? WHERE dedup_key IN (?) AND resolved_at IS NULL RETURNING id", s.Now(), bun.List(keys)).Scan(ctx, &ids)
-	if err != nil || len(ids) == 0 {
+	if err := tx.NewRaw("SELECT id FROM alerts WHERE dedup_key IN (?) AND resolved_at IS NULL", bun.List(keys)).Scan(ctx, &ids); err != nil || len(ids) == 0 {
 		return nil, err
 	}
-	byID, err := alertsByID(ctx, tx, ids)
+	alerts, err := s.lockAlerts(ctx, tx, ids, toChange, false)
 	if err != nil {
 		return nil, err
 	}
-	alerts := make([]*models.Alert, 0, len(byID))
-	for _, a := range byID {
-		alerts = append(alerts, a)
-	}
-	return s.tellResolved(ctx, tx, alerts)
+	_, told, err := s.changeAlerts(ctx, tx, alerts, models.AlertChange{Kind: models.WasResolved}, false)
+	return told, err
 }
 
 // partlyTold is a condition on a delivery: some of its recipients have it, whatever became of it as a whole. They are told of the
@@ -72,22 +33,14 @@ func partlyTold(alias string) string {
 	return "CAST(" + alias + `.recipients AS text) LIKE '%"status":"DELIVERED"%'`
 }
 
-// tellResolved creates what has to be told about alerts that were resolved in this transaction: an event each, and a
-// delivery for every channel that was or will be told of the alert and wants to hear of its end. It waits behind the
-// alert's own delivery.
-func (s *Store) tellResolved(ctx context.Context, tx bun.Tx, alerts []*models.Alert) ([]int64, error) {
-	at := s.Now()
-	ids := make([]int64, len(alerts))
-	events := make([]eventRecord, len(alerts))
-	for i, a := range alerts {
-		ids[i] = a.ID
-		events[i] = alertEvent(models.AlertUpdated, a, at)
+// tellChannels creates what channels have to be told about alerts with which something was done in this transaction: a
+// delivery for every channel that was or will be told of the alert and wants to hear of that. It waits behind the alert's own
+// delivery. It gives the channels.
+func (s *Store) tellChannels(ctx context.Context, tx bun.Tx, alerts []*models.Alert, kind models.AlertEventKind, at time.Time) ([]int64, error) {
+	if kind != models.WasResolved {
+		return nil, nil
 	}
-	channels, err := createEnds(ctx, tx, at, "d.alert_id IN (?1) AND (d.status IN ('PENDING', 'DELIVERED') OR "+partlyTold("d")+")", bun.List(ids))
-	if err != nil {
-		return nil, err
-	}
-	return channels, s.appendEvents(ctx, tx, at, events)
+	return createEnds(ctx, tx, at, "d.alert_id IN (?1) AND (d.status IN ('PENDING', 'DELIVERED') OR "+partlyTold("d")+")", bun.List(idsOf(alerts)))
 }
 
 // createEnds creates the deliveries that tell of the end of alerts, for those deliveries of alerts that where names and whose

@@ -41,6 +41,10 @@ func (s *Store) Trim(ctx context.Context, before time.Time, after int64, limit i
 			result.More = result.Events > 0
 			return err
 		}
+		if n, err := trimDeleted(ctx, tx, before, limit); err != nil || n > 0 {
+			result.More = n > 0
+			return err
+		}
 		return s.trimAlerts(ctx, tx, before, limit, &result)
 	})
 	if err != nil {
@@ -163,6 +167,9 @@ func (s *Store) removeAlerts(ctx context.Context, tx bun.Tx, ids []int64, result
 		return err
 	}
 	if result.Deliveries, err = remove(ctx, tx, "DELETE FROM deliveries WHERE id IN (?)", goneDeliveries); err != nil {
+		return err
+	}
+	if _, err = remove(ctx, tx, "DELETE FROM alert_events WHERE alert_id IN (?)", goneAlerts); err != nil {
 		return err
 	}
 	result.Alerts, err = remove(ctx, tx, "DELETE FROM alerts WHERE id IN (?)", goneAlerts)

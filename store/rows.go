@@ -13,22 +13,27 @@ import (
 type alertRow struct {
 	bun.BaseModel `bun:"table:alerts,alias:a"`
 
-	ID             int64           `bun:",pk,autoincrement"`
-	Type           string          `bun:",notnull"`
-	Severity       models.Severity `bun:",notnull"`
-	Message        string          `bun:",notnull"`
-	Details        *string
-	RustbucketID   *string
-	DedupKey       *string
-	Occurrences    int
-	Notify         bool
-	CreatedAt      time.Time
-	ResolvedAt     *time.Time
-	CreatedBy      int64
-	Decisions      string
-	PauseReason    *string
-	TraceParent    *string
-	RustbucketName *string `bun:",scanonly"`
+	ID           int64           `bun:",pk,autoincrement"`
+	Type         string          `bun:",notnull"`
+	Severity     models.Severity `bun:",notnull"`
+	Message      string          `bun:",notnull"`
+	Details      *string
+	RustbucketID *string
+	DedupKey     *string
+	Occurrences  int
+	Notify       bool
+	CreatedAt    time.Time
+	ResolvedAt   *time.Time
+	CreatedBy    int64
+	Decisions    string
+	PauseReason  *string
+	TraceParent  *string
+	// What comes later is no part of an insert: createAlert has nothing to say about it.
+	RustbucketName *string    `bun:",scanonly"`
+	ResolvedBy     *string    `bun:",scanonly"`
+	AcknowledgedAt *time.Time `bun:",scanonly"`
+	AcknowledgedBy *string    `bun:",scanonly"`
+	Assignee       *string    `bun:",scanonly"`
 }
 
 func newAlertRow(in AlertInsert, occurrences int, at time.Time) (*alertRow, error) {
@@ -62,7 +67,8 @@ func (r *alertRow) model() (*models.Alert, error) {
 	a := &models.Alert{
 		ID: r.ID, Type: r.Type, Severity: r.Severity, Message: r.Message, DedupKey: r.DedupKey, Occurrences: r.Occurrences,
 		Notify: r.Notify, CreatedAt: r.CreatedAt.UTC(), ResolvedAt: utc(r.ResolvedAt), CreatedBy: r.CreatedBy, Decisions: decisions,
-		PauseReason: r.PauseReason,
+		PauseReason: r.PauseReason, ResolvedBy: r.ResolvedBy, AcknowledgedAt: utc(r.AcknowledgedAt), AcknowledgedBy: r.AcknowledgedBy,
+		Assignee: r.Assignee,
 	}
 	if r.TraceParent != nil {
 		a.TraceParent = *r.TraceParent

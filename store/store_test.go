@@ -220,7 +220,7 @@ func TestStore_CountsUpAnOpenAlertWithTheSameKey(t *testing.T) {
 		if err != nil || a.Occurrences != 22 {
 			t.Errorf("alert %+v, %v: want 22 occurrences", a, err)
 		}
-		if _, _, err := s.ResolveAlert(t.Context(), a.ID); err != nil {
+		if _, _, err := s.ChangeAlert(t.Context(), a.ID, resolve); err != nil {
 			t.Fatal(err)
 		}
 		if again := create(t, s, keyed("a"))[0]; again.Duplicate || again.Alert.ID == a.ID {
@@ -247,7 +247,7 @@ func TestStore_FiltersAlertsAsTheModelDoes(t *testing.T) {
 		}
 		results := create(t, s, batch...)
 		for i := range 5 {
-			if _, _, err := s.ResolveAlert(t.Context(), results[i*3].Alert.ID); err != nil {
+			if _, _, err := s.ChangeAlert(t.Context(), results[i*3].Alert.ID, resolve); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -620,7 +620,7 @@ func TestStore_EventsShowThingsAsTheyWere(t *testing.T) {
 			Delivery: claimed[0].Delivery, Status: models.Pending, Error: &text, NextAttemptAt: &next,
 			Attempt: &models.DeliveryAttempt{DeliveryID: claimed[0].Delivery.ID, Number: 1},
 		})
-		if _, _, err := s.ResolveAlert(t.Context(), a.ID); err != nil {
+		if _, _, err := s.ChangeAlert(t.Context(), a.ID, resolve); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.DeleteChannels(t.Context(), []int64{c.ID}); err != nil {

@@ -1,0 +1,450 @@
+package store_test
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/rustbucket/alerts/models"
+	"github.com/rustbucket/alerts/store"
+)
+
+// What people do with alerts most.
+var (
+	acknowledge = models.AlertChange{Kind: models.WasAcknowledged}
+	resolve     = models.AlertChange{Kind: models.WasResolved}
+	reopen      = models.AlertChange{Kind: models.WasReopened}
+)
+
+func ptr[T any](v T) *T { return &v }
+
+// as is a context in which somebody acts.
+func as(t *testing.T, name string) context.Context {
+	return models.WithActor(t.Context(), models.Actor{Name: name})
+}
+
+// makeAlerts stores alerts that nobody is told of, each with its key, or none.
+func makeAlerts(t *testing.T, s *store.Store, keys ...string) (ids []int64) {
+	t.Helper()
+	for _, key := range keys {
+		a := alert("error")
+		if key != "" {
+			a.DedupKey = &key
+		}
+		results, err := s.CreateAlerts(t.Context(), []store.AlertInsert{insert(a)}, "me")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, results[0].Alert.ID)
+	}
+	return ids
+}
+
+// events gives what the feed tells behind a position.
+func events(t *testing.T, s *store.Store, from int64) (all []*models.FeedEvent) {
+	t.Helper()
+	if err := s.Place(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		some, upto, err := s.Events(t.Context(), from, 500)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if upto == from {
+			return all
+		}
+		all, from = append(all, some...), upto
+	}
+}
+
+func head(t *testing.T, s *store.Store) int64 {
+	t.Helper()
+	if err := s.Place(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	position, _, err := s.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return position
+}
+
+func TestChangeAlert_LeavesAStoryThatEverybodyReads(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
+		id, from := makeAlerts(t, s, "")[0], head(t, s)
+		steps := []struct {
+			by      string
+			change  models.AlertChange
+			state   models.AlertState
+			changes bool
+		}{
+			{"ann", models.AlertChange{Kind: models.WasAcknowledged, Text: ptr("on it")}, models.Acknowledged, true},
+			{"bob", acknowledge, models.Acknowledged, false},
+			{"ann", models.AlertChange{Kind: models.WasAssigned, Assignee: ptr("team storage")}, models.Acknowledged, true},
+			{"ann", models.AlertChange{Kind: models.WasAssigned, Assignee: ptr("team storage")}, models.Acknowledged, false},
+			{"bob", models.AlertChange{Kind: models.WasCommented, Text: ptr("the disk was full")}, models.Acknowledged, true},
+			{"bob", models.AlertChange{Kind: models.WasResolved, Text: ptr("made room")}, models.Resolved, true},
+			{"ann", resolve, models.Resolved, false},
+			{"ann", reopen, models.Open, true},
+			{"ann", reopen, models.Open, false},
+			{"ann", models.AlertChange{Kind: models.WasAssigned}, models.Open, true},
+			{"ann", models.AlertChange{Kind: models.WasAssigned}, models.Open, false},
+			{"bob", resolve, models.Resolved, true},
+		}
+		var want []string
+		for i, step := range steps {
+			a, _, err := s.ChangeAlert(as(t, step.by), id, step.change)
+			if err != nil || a.State() != step.state || a.IsResolved() != (step.state == models.Resolved) {
+				t.Fatalf("step %d: %v, %+v", i, err, a)
+			}
+			if step.changes {
+				want = append(want, sprintf("%s %s %q %q", step.by, step.change.Kind, text(step.change.Text), text(step.change.Assignee)))
+			}
+			stored, err := s.Alert(t.Context(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, _ := json.Marshal(a)
+			if as, _ := json.Marshal(stored); string(as) != string(got) {
+				t.Errorf("step %d answers\n%s, stored is\n%s", i, got, as)
+			}
+		}
+		histories, err := s.Histories(t.Context(), []int64{id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var history, feed []string
+		for _, e := range histories[id] {
+			history = append(history, sprintf("%s %s %q %q", e.By, e.Kind, text(e.Text), text(e.Assignee)))
+		}
+		told := events(t, s, from)
+		for i, e := range told {
+			if e.Kind != models.AlertUpdated || e.Change == nil {
+				t.Fatalf("event %+v", e)
+			}
+			feed = append(feed, sprintf("%s %s %q %q", e.Change.By, e.Change.Kind, text(e.Change.Text), text(e.Change.Assignee)))
+			if c := *e.Change; c.ID != histories[id][i].ID || !c.At.Equal(histories[id][i].At) || c.AlertID != id {
+				t.Errorf("the feed has %+v, the history %+v", c, histories[id][i])
+			}
+		}
+		if !slices.Equal(history, want) || !slices.Equal(feed, want) {
+			t.Errorf("the history is\n%q, the feed\n%q, want\n%q", history, feed, want)
+		}
+		if a := told[0].Alert; a.State() != models.Acknowledged || text(a.AcknowledgedBy) != "ann" || a.Assignee != nil {
+			t.Errorf("the first event shows the alert as %+v", a)
+		}
+		if a := told[3].Alert; a.State() != models.Resolved || text(a.ResolvedBy) != "bob" || text(a.AcknowledgedBy) != "ann" || text(a.Assignee) != "team storage" {
+			t.Errorf("the resolve shows the alert as %+v", a)
+		}
+	})
+}
+
+func TestChangeAlert_RefusesWhatTheStateDoesNotAllow(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
+		ids := makeAlerts(t, s, "", "key")
+		for _, id := range ids {
+			if _, _, err := s.ChangeAlert(t.Context(), id, resolve); err != nil {
+				t.Fatal(err)
+			}
+		}
+		other := makeAlerts(t, s, "key")[0]
+		if _, _, err := s.ChangeAlert(t.Context(), other, acknowledge); err != nil { // it is still open to the key
+			t.Fatal(err)
+		}
+		if again := makeAlerts(t, s, "key")[0]; again != other {
+			t.Errorf("an acknowledged alert was not counted up: %d, want %d", again, other)
+		}
+		for name, c := range map[string]struct {
+			id     int64
+			change models.AlertChange
+			code   models.ErrorCode
+		}{
+			"acknowledge what is resolved": {ids[0], acknowledge, models.Conflict},
+			"a key that is taken":          {ids[1], reopen, models.Conflict},
+			"no alert":                     {1 << 40, acknowledge, models.NotFound},
+		} {
+			if _, _, err := s.ChangeAlert(t.Context(), c.id, c.change); !models.HasCode(err, c.code) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		all := models.AlertSelection{IDs: append(ids, other)}
+		for name, c := range map[string]struct {
+			which  models.AlertSelection
+			change models.AlertChange
+			code   models.ErrorCode
+		}{
+			"acknowledge": {all, acknowledge, models.Conflict},
+			"reopen":      {all, reopen, models.Conflict},
+			"none":        {models.AlertSelection{IDs: []int64{other, 1 << 40}}, resolve, models.NotFound},
+		} {
+			if n, _, err := s.ChangeAlerts(t.Context(), c.which, c.change); n != 0 || !models.HasCode(err, c.code) {
+				t.Errorf("%s by ids: %d, %v", name, n, err)
+			}
+		}
+		if a, _ := s.Alert(t.Context(), other); a.State() != models.Acknowledged {
+			t.Errorf("all or none: %+v", a)
+		}
+	})
+}
+
+func TestChangeAlert_AFullHistoryLeavesRoomForTheEnd(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
+		id := makeAlerts(t, s, "")[0]
+		comment := models.AlertChange{Kind: models.WasCommented, Text: ptr("c")}
+		for i := range models.MaxAlertEvents {
+			_, _, err := s.ChangeAlert(t.Context(), id, comment)
+			if last := i == models.MaxAlertEvents-1; last != models.HasCode(err, models.Conflict) || !last && err != nil {
+				t.Fatalf("comment %d: %v", i+1, err)
+			}
+		}
+		if _, _, err := s.ChangeAlert(t.Context(), id, resolve); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.ChangeAlert(t.Context(), id, reopen); !models.HasCode(err, models.Conflict) {
+			t.Errorf("reopened: %v", err)
+		}
+		if h, err := s.Histories(t.Context(), []int64{id}); err != nil || len(h[id]) != models.MaxAlertEvents {
+			t.Errorf("%d events, %v", len(h[id]), err)
+		}
+	})
+}
+
+func TestChangeAlerts_ByFilter(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
+		keys := make([]string, 1203)
+		for i := range keys {
+			if i%400 == 0 {
+				keys[i] = "key"
+			}
+		}
+		batch := make([]store.AlertInsert, len(keys))
+		for i := range keys {
+			batch[i] = insert(alert("bulk"))
+		}
+		results, err := s.CreateAlerts(t.Context(), batch, "me")
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := results[0].Alert.ID
+		other := makeAlerts(t, s, "")[0]
+		bulk := models.AlertSelection{Filter: &models.AlertFilter{Types: []string{"bulk"}}}
+		count := func(states ...models.AlertState) int {
+			n, err := s.CountAlerts(t.Context(), &models.AlertFilter{Types: []string{"bulk"}, States: states})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		if _, _, err := s.ChangeAlert(t.Context(), first, resolve); err != nil {
+			t.Fatal(err)
+		}
+		from := head(t, s)
+		for i, c := range []struct {
+			change models.AlertChange
+			want   int
+			state  models.AlertState
+		}{
+			{acknowledge, 1202, models.Acknowledged}, {acknowledge, 0, models.Acknowledged}, {models.AlertChange{Kind: models.WasAssigned, Assignee: ptr("ann")}, 1203, ""},
+			{resolve, 1202, models.Resolved}, {reopen, 1203, models.Open}, {resolve, 1203, models.Resolved},
+		} {
+			n, _, err := s.ChangeAlerts(as(t, "ann"), bulk, c.change)
+			if err != nil || n != c.want || c.state != "" && count(c.state) < 1202 {
+				t.Errorf("%d: %s: %d, %v; %d are %s", i, c.change.Kind, n, err, count(c.state), c.state)
+			}
+		}
+		if got := len(events(t, s, from)); got != 1202+1203+1202+1203+1203 {
+			t.Errorf("%d events", got)
+		}
+		if n, err := s.CountAlerts(t.Context(), &models.AlertFilter{Assignee: ptr("ann")}); err != nil || n != 1203 {
+			t.Errorf("%d are ann's, %v", n, err)
+		}
+		if a, _ := s.Alert(t.Context(), other); a.State() != models.Open || a.Assignee != nil {
+			t.Errorf("an alert that does not match: %+v", a)
+		}
+		log, err := s.AuditLog(t.Context(), &models.AuditFilter{Actions: []models.AuditAction{models.AlertsAcknowledged, models.AlertsResolved, models.AlertsAssigned, models.AlertsReopened}}, 0, 100)
+		if err != nil || len(log) != 5 {
+			t.Errorf("%d entries in the audit log, %v", len(log), err)
+		}
+	})
+}
+
+func TestChangeAlerts_OfSeveralWithOneKeyTheNewestIsReopened(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
+		var ids []int64
+		for range 3 {
+			id := makeAlerts(t, s, "key")[0]
+			ids = append(ids, id)
+			if _, _, err := s.ChangeAlert(t.Context(), id, resolve); err != nil {
+				t.Fatal(err)
+			}
+		}
+		resolved := models.AlertSelection{Filter: &models.AlertFilter{States: []models.AlertState{models.Resolved}}}
+		if n, _, err := s.ChangeAlerts(t.Context(), resolved, reopen); err != nil || n != 1 {
+			t.Errorf("%d reopened, %v", n, err)
+		}
+		if a, _ := s.Alert(t.Context(), ids[2]); a.IsResolved() {
+			t.Error("another than the newest was reopened")
+		}
+		if n, _, err := s.ChangeAlerts(t.Context(), resolved, reopen); err != nil || n != 0 {
+			t.Errorf("%d reopened though the key is taken, %v", n, err)
+		}
+	})
+}
+
+func TestAlerts_AreFoundByStateAsTheStreamPicksThem(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
+		ids := makeAlerts(t, s, "", "", "", "")
+		for i, changes := range [][]models.AlertChange{{}, {acknowledge}, {resolve}, {acknowledge, {Kind: models.WasAssigned, Assignee: ptr("ann")}, resolve}} {
+			for _, c := range changes {
+				if _, _, err := s.ChangeAlert(t.Context(), ids[i], c); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for name, c := range map[string]struct {
+			filter models.AlertFilter
+			want   []int
+		}{
+			"open":                 {models.AlertFilter{States: []models.AlertState{models.Open}}, []int{0}},
+			"acknowledged":         {models.AlertFilter{States: []models.AlertState{models.Acknowledged}}, []int{1}},
+			"resolved":             {models.AlertFilter{States: []models.AlertState{models.Resolved}}, []int{2, 3}},
+			"not resolved":         {models.AlertFilter{States: []models.AlertState{models.Open, models.Acknowledged}}, []int{0, 1}},
+			"all":                  {models.AlertFilter{States: []models.AlertState{}}, []int{0, 1, 2, 3}},
+			"ann's":                {models.AlertFilter{Assignee: ptr("ann")}, []int{3}},
+			"ann's, open":          {models.AlertFilter{Assignee: ptr("ann"), States: []models.AlertState{models.Open}}, nil},
+			"nobody of that name":  {models.AlertFilter{Assignee: ptr("Ann")}, nil},
+			"resolved, not the id": {models.AlertFilter{States: []models.AlertState{models.Resolved}, IsResolved: ptr(false)}, nil},
+		} {
+			found, err := s.Alerts(t.Context(), &c.filter, 0, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, id := range ids {
+				a, err := s.Alert(t.Context(), id)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := slices.Contains(c.want, i)
+				inList := slices.ContainsFunc(found, func(f *models.Alert) bool { return f.ID == id })
+				if inList != want || c.filter.Match(a) != want {
+					t.Errorf("%s: alert %d found: %v, picked: %v, want %v", name, i, inList, c.filter.Match(a), want)
+				}
+			}
+		}
+	})
+}
+
+func TestDeleteAlerts_LeaveTheFeedAsItWas(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
+		channel := newChannel(t, s, "hook")
+		from := head(t, s)
+		a := alert("error")
+		a.Details, a.Rustbucket = json.RawMessage(`{"disk":"sda"}`), &models.Rustbucket{ID: "BKT1", Name: "node 1"}
+		results, err := s.CreateAlerts(t.Context(), []store.AlertInsert{insert(a, channel), insert(alert("warning"), channel)}, "me")
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone, stays := results[0].Alert, results[1].Alert
+		if _, _, err := s.ChangeAlert(as(t, "ann"), gone.ID, models.AlertChange{Kind: models.WasAssigned, Assignee: ptr("ann")}); err != nil {
+			t.Fatal(err)
+		}
+		hand := claim(t, s, channel, 10, "me")
+		if len(hand) != 2 {
+			t.Fatalf("claimed %d", len(hand))
+		}
+		before := events(t, s, from)
+		if n, _, err := s.DeleteAlerts(t.Context(), models.AlertSelection{IDs: []int64{gone.ID, 1 << 40}}); n != 0 || !models.HasCode(err, models.NotFound) {
+			t.Errorf("all or none: %d, %v", n, err)
+		}
+		n, waited, err := s.DeleteAlerts(t.Context(), models.AlertSelection{IDs: []int64{gone.ID}})
+		if err != nil || n != 1 || !slices.Equal(waited, []int64{channel.ID}) {
+			t.Fatalf("deleted %d, waited %v, %v", n, waited, err)
+		}
+		if _, err := s.Alert(t.Context(), gone.ID); !models.HasCode(err, models.NotFound) {
+			t.Errorf("the alert is there: %v", err)
+		}
+		left, err := s.Deliveries(t.Context(), nil, 0, 10)
+		if err != nil || len(left) != 1 || left[0].AlertID != stays.ID {
+			t.Errorf("deliveries left: %v, %v", left, err)
+		}
+		// What was in flight comes to nothing, and harms nothing else.
+		outcomes := make([]store.Outcome, len(hand))
+		for i, h := range hand {
+			outcomes[i] = store.Outcome{Delivery: h.Delivery, Alert: h.Alert, Status: models.Delivered,
+				Attempt: &models.DeliveryAttempt{DeliveryID: h.Delivery.ID, Number: 1, StartedAt: s.Now()}}
+		}
+		recorded, err := s.Record(t.Context(), "me", outcomes, silent)
+		if err != nil || len(recorded.Applied) != 1 {
+			t.Errorf("recorded %+v, %v", recorded, err)
+		}
+		why := "refused"
+		late := store.Outcome{Delivery: hand[0].Delivery, Alert: hand[0].Alert, Status: models.Failed, Error: &why,
+			Observed: &models.Observation{Kind: models.Refused, At: s.Now(), Error: why}, Attempt: &models.DeliveryAttempt{DeliveryID: hand[0].Delivery.ID, Number: 1, StartedAt: s.Now(), Error: &why}}
+		if recorded, err := s.Record(t.Context(), "me", []store.Outcome{late}, silent); err != nil || len(recorded.Applied) != 0 {
+			t.Errorf("a late failure: %+v, %v", recorded, err)
+		}
+		if err := s.Release(t.Context(), "me", []int64{hand[0].Delivery.ID}); err != nil {
+			t.Error(err)
+		}
+		after := events(t, s, from)
+		for i, e := range before {
+			was, _ := json.Marshal(e)
+			if is, _ := json.Marshal(after[i]); string(is) != string(was) {
+				t.Errorf("event %d was\n%s, is\n%s", i, was, is)
+			}
+		}
+		told := after[len(before)]
+		if told.Kind != models.AlertDeleted || told.Alert.ID != gone.ID || told.Alert.Message != gone.Message || text(told.Alert.Assignee) != "ann" || told.Alert.Rustbucket.Name != "node 1" {
+			t.Errorf("the deletion is told as %+v of %+v", told, told.Alert)
+		}
+		if again := makeAlerts(t, s, "")[0]; again <= stays.ID {
+			t.Errorf("alert %d has the id of another", again)
+		}
+		// Retention removes the copy behind the events.
+		s.TurnClock(time.Hour)
+		for more := true; more; {
+			step, err := s.Trim(t.Context(), s.Now(), 0, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			more = step.More
+		}
+		if n, err := s.Count(t.Context(), "deleted_alerts"); err != nil || n != 0 {
+			t.Errorf("%d copies stay, %v", n, err)
+		}
+		if n, err := s.Count(t.Context(), "alert_events"); err != nil || n != 0 {
+			t.Errorf("%d events of alerts stay, %v", n, err)
+		}
+	})
+}
+
+func TestDeleteAlerts_ByFilter(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
+		channel := newChannel(t, s, "hook")
+		batch := make([]store.AlertInsert, 1100)
+		for i := range batch {
+			batch[i] = insert(alert("old"), channel)
+		}
+		if _, err := s.CreateAlerts(t.Context(), batch, "me"); err != nil {
+			t.Fatal(err)
+		}
+		makeAlerts(t, s, "")
+		n, _, err := s.DeleteAlerts(as(t, "ann"), models.AlertSelection{Filter: &models.AlertFilter{Types: []string{"old"}}})
+		if err != nil || n != 1100 {
+			t.Errorf("deleted %d, %v", n, err)
+		}
+		if n, err := s.CountAlerts(t.Context(), nil); err != nil || n != 1 {
+			t.Errorf("%d are left, %v", n, err)
+		}
+		if n, err := s.CountDeliveries(t.Context(), nil); err != nil || n != 0 {
+			t.Errorf("%d deliveries are left, %v", n, err)
+		}
+		log, err := s.AuditLog(t.Context(), &models.AuditFilter{Actions: []models.AuditAction{models.AlertsDeleted}}, 0, 100)
+		if err != nil || len(log) != 1 || log[0].By != "ann" || string(log[0].Changes) != `{"filter":{"types":["old"]}}` {
+			t.Errorf("the audit log has %+v, %v", log, err)
+		}
+	})
+}
