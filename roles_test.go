@@ -21,9 +21,9 @@ import (
 var allowed = map[models.Role]string{
 	models.Reporter: `alert alerts viewer createAlert createAlerts`,
 	models.Viewing: `alert alerts channel channels channelTypes delivery deliveries previewRouting notificationPause viewer
-		alertCreated alertUpdated deliveryUpdated feed`,
+		alertCreated alertUpdated deliveryUpdated feed feedCursor`,
 	models.Analyst: `alert alerts channel channels channelTypes delivery deliveries previewRouting notificationPause viewer
-		alertCreated alertUpdated deliveryUpdated feed acknowledgeAlert resolveAlert reopenAlert assignAlert commentAlert
+		alertCreated alertUpdated deliveryUpdated feed feedCursor acknowledgeAlert resolveAlert reopenAlert assignAlert commentAlert
 		acknowledgeAlerts resolveAlerts reopenAlerts assignAlerts retryDelivery retryDeliveries`,
 	models.Admin: `tokens auditLog createChannel updateChannel setChannelsActive deleteChannels testChannel testChannels testChannelConfig
 		cancelDeliveries pauseNotifications resumeNotifications createToken revokeToken previewWebhookBody rotateSigningSecret

@@ -173,6 +173,22 @@ func TestStreams_TheFeedGoesOnWhereItWasLeft(t *testing.T) {
 	})
 }
 
+func TestStreams_NothingIsMissedBetweenWhatIsReadAndTheFeed(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *server) {
+		s.createAlert(map[string]any{"message": "before"})
+		place := s.do(`{ feedCursor }`, nil)["feedCursor"]
+		s.createAlert(map[string]any{"message": "meanwhile"})
+		sub := s.subscribe(t, `subscription($after: String) { feed(after: $after) { cursor alert { message } } }`, map[string]any{"after": place})
+		e := at(sub.next(), "feed")
+		if at(e, "alert", "message") != "meanwhile" {
+			t.Errorf("the feed goes on with %v", e)
+		}
+		if now := s.do(`{ feedCursor }`, nil)["feedCursor"]; now != at(e, "cursor") {
+			t.Errorf("the newest event is at %v, and feedCursor says %v", at(e, "cursor"), now)
+		}
+	})
+}
+
 func TestStreams_UpdatesAndFilters(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *server) {
 		high := s.subscribe(t, `subscription { alertCreated(filter: {minSeverity: HIGH, search: "DISK"}) { message } }`, nil)

@@ -145,11 +145,7 @@ type Reader struct {
 // Open makes a reader that begins behind a position, or with what happens from now on when after is nil. The reader must be
 // closed. BAD_USER_INPUT when the position does not exist yet, CURSOR_EXPIRED when events behind it are gone already.
 func (f *Feed) Open(ctx context.Context, after *int64) (*Reader, error) {
-	// What was committed before this call gets its position now, so that "from now on" does not show it.
-	if err := f.store.Place(ctx); err != nil {
-		return nil, err
-	}
-	head, trimmed, err := f.store.Head(ctx)
+	head, trimmed, err := f.newest(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -170,6 +166,21 @@ func (f *Feed) Open(ctx context.Context, after *int64) (*Reader, error) {
 	f.mu.Unlock()
 	f.Placed() // what came between the reading of the head and now must not wait for the next event
 	return &Reader{feed: f, position: position}, nil
+}
+
+// Position gives the position of the newest event. What is committed before this call is at it or before it.
+func (f *Feed) Position(ctx context.Context) (int64, error) {
+	head, _, err := f.newest(ctx)
+	return head, err
+}
+
+// newest gives the position of the newest event, and of the newest one that is gone. What was committed before this call gets its
+// position now, so that "from now on" does not show it.
+func (f *Feed) newest(ctx context.Context) (head, trimmed int64, err error) {
+	if err := f.store.Place(ctx); err != nil {
+		return 0, 0, err
+	}
+	return f.store.Head(ctx)
 }
 
 func expired() error {

@@ -416,6 +416,14 @@ func (r *queryResolver) Viewer(ctx context.Context) (*models.Viewer, error) {
 	return access.ViewerFrom(ctx), nil
 }
 
+func (r *queryResolver) FeedCursor(ctx context.Context) (string, error) {
+	position, err := r.Feed.Position(ctx)
+	if err != nil {
+		return "", err
+	}
+	return r.cursor(feedCursor, position), nil
+}
+
 func (r *queryResolver) Tokens(ctx context.Context) ([]*models.Token, error) {
 	return r.Store.Tokens(ctx)
 }
