@@ -1,5 +1,5 @@
 # `make` lists what there is. ARGS go to the command behind the target: make test ARGS='./store -run Claim'.
-.PHONY: help run test generate lint fresh bench playground pictures vulncheck
+.PHONY: help run test generate lint fresh bench playground console pictures vulncheck
 
 help:
 	@awk -F': *## ' '/^[a-z]+:.*##/ { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ vulncheck: ## look for known vulnerabilities in what the server uses (asks the i
 
 playground: ## build the playground that is embedded into the server
 	@cd playground/web && npm ci --no-audit --no-fund && npm run build
+
+console: ## build the console that is embedded into the server
+	@cd console/web && npm ci --no-audit --no-fund && npm run build
 
 pictures: ## make the pictures in docs/images anew: make pictures ARGS=chats
 	@scripts/pictures $(ARGS)

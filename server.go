@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/rustbucket/alerts/access"
+	"github.com/rustbucket/alerts/console"
 	"github.com/rustbucket/alerts/dispatch"
 	"github.com/rustbucket/alerts/feed"
 	"github.com/rustbucket/alerts/graph"
@@ -256,7 +257,8 @@ func greet(addr net.Addr, c config, firstToken string, applied []string) {
 	if c.TLSCertFile != "" {
 		s = "s"
 	}
-	fmt.Printf("  playground   http%s://%s/\n", s, host)
+	fmt.Printf("  console      http%s://%s/\n", s, host)
+	fmt.Printf("  playground   http%s://%s/playground\n", s, host)
 	fmt.Printf("  API          http%s://%s/graphql and ws%s://%s/graphql\n", s, host, s, host)
 	database := "PostgreSQL"
 	if path := c.sqlitePath(); path != "" {
@@ -297,14 +299,15 @@ type state struct {
 func newFront(proxies access.Proxies) *front {
 	f := &front{mux: http.NewServeMux(), proxies: proxies}
 	f.state.Store(&state{not: "starting"})
-	page := playground.Handler()
+	try := playground.Handler()
 	f.mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	f.mux.HandleFunc("/readyz", f.ready)
 	f.mux.HandleFunc("/graphql", f.graphql)
 	f.mux.HandleFunc("/session", f.session)
 	f.mux.HandleFunc("/metrics", f.metrics)
-	f.mux.Handle("GET /alerts/{id}", playground.Links())
-	f.mux.Handle("/", page)
+	f.mux.Handle("/playground", try)
+	f.mux.Handle("/playground/", try)
+	f.mux.Handle("/", console.Handler())
 	return f
 }
 

@@ -55,13 +55,12 @@ func TestHandler_Answers(t *testing.T) {
 		method, target string
 		status         int
 	}{
-		{http.MethodGet, "/", http.StatusOK},
 		{http.MethodGet, "/playground", http.StatusOK},
 		{http.MethodGet, "/playground?x=1", http.StatusOK},
 		{http.MethodHead, "/playground", http.StatusOK},
 		{http.MethodGet, "/playground/", http.StatusMovedPermanently},
 		{http.MethodPost, "/playground", http.StatusMethodNotAllowed},
-		{http.MethodDelete, "/", http.StatusMethodNotAllowed},
+		{http.MethodDelete, "/playground", http.StatusMethodNotAllowed},
 		{http.MethodGet, "/playground/assets", http.StatusNotFound},
 		{http.MethodGet, "/playground/assets/", http.StatusNotFound},
 		{http.MethodGet, "/playground/assets/none.js", http.StatusNotFound},
@@ -122,7 +121,6 @@ func TestHandler_PageNamesNoOtherHostAndOnlyPartsThatAreThere(t *testing.T) {
 		t.Fatalf("the page names %d parts: %s", len(named), page)
 	}
 	for _, match := range named {
-		// Relative, and so the same below / and /playground.
 		if !strings.HasPrefix(string(match[1]), "playground/assets/") {
 			t.Errorf("the page names %s", match[1])
 		}
@@ -186,24 +184,5 @@ func TestHandler_RangeOfPackedPartIsTheWhole(t *testing.T) {
 	response := get(t, http.MethodGet, name, http.Header{"Accept-Encoding": {"gzip"}, "Range": {"bytes=0-9"}})
 	if got := len(body(t, response)); response.StatusCode != http.StatusOK || got <= 10 {
 		t.Errorf("status %d, %d bytes", response.StatusCode, got)
-	}
-}
-
-func TestAcceptsGzip(t *testing.T) {
-	for value, want := range map[string]bool{
-		"":                      false,
-		"gzip":                  true,
-		"br, GZIP":              true,
-		"br;q=1.0, gzip; q=0.5": true,
-		"gzip;q=0":              false,
-		"*":                     true,
-		"*;q=0":                 false,
-		"*, gzip;q=0":           false,
-		"gzip;q=nonsense":       false,
-		"identity, deflate":     false,
-	} {
-		if got := acceptsGzip([]string{value}); got != want {
-			t.Errorf("%q: %v", value, got)
-		}
 	}
 }

@@ -1,0 +1,24 @@
+// The server's clock: times and countdowns are to be right on a machine whose own clock is not.
+import { Store, useStore } from './store.ts';
+
+let ahead = 0; // ms that this machine is ahead of the server
+
+// Learns from an answer. Its header has whole seconds, so a small difference is none.
+export function setClock(response: Response) {
+  const date = Date.parse(response.headers.get('Date') ?? '');
+  if (Number.isNaN(date)) return;
+  const difference = Date.now() - (date + 500);
+  ahead = Math.abs(difference) < 2000 ? 0 : difference;
+}
+
+export const now = () => Date.now() - ahead;
+
+// One timer for all that is shown, on the second, and only while somebody looks.
+const seconds = new Store(Math.floor(now() / 1000));
+setInterval(() => {
+  if (!document.hidden) seconds.set(Math.floor(now() / 1000));
+}, 1000);
+document.addEventListener('visibilitychange', () => seconds.set(Math.floor(now() / 1000)));
+
+// The server's time in ms, to the second; renders again every second.
+export const useNow = () => useStore(seconds) * 1000;

@@ -1,0 +1,174 @@
+// A list that is read page by page, newest first, and kept true by the feed: alerts, deliveries.
+import { useInfiniteQuery, useQueryClient, type InfiniteData, type QueryKey } from '@tanstack/react-query';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useFeed, type FeedEvent } from '../api/feed.ts';
+
+type Node = { id: string };
+type PageOf<T> = { nodes: T[]; pageInfo: { hasNextPage: boolean; endCursor: string | null }; totalCount: number };
+
+const firstPage = 50;
+const nextPages = 200;
+const mostFresh = 1000; // that came in while one looked; beyond it the list begins anew
+
+export type LiveList<T> = {
+  items: T[];
+  total: number | undefined; // all that match, those that are not read yet included
+  isLoading: boolean;
+  error: Error | null;
+  hasMore: boolean;
+  isLoadingMore: boolean;
+  more: () => void;
+  held: number; // new ones that are not shown yet, because `hold` is set
+  release: () => void; // shows them
+  reload: () => void;
+  fresh: ReadonlySet<string>; // ids of what came in while one looked, to be shown as new
+};
+
+// Ids are numbers, and the newest has the largest.
+const newer = (a: string, b: string) => a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
+
+export function useLiveList<T extends Node>(options: {
+  key: QueryKey;
+  read: (after: string | null, first: number, signal: AbortSignal) => Promise<PageOf<T>>;
+  nodeOf: (event: FeedEvent) => T | null | undefined; // what an event says of an entry, as a whole
+  isGone?: (event: FeedEvent) => boolean; // the entry was deleted
+  matches: (node: T) => boolean; // the filter, as the server has it
+  hold: boolean; // somebody reads further down: new entries wait
+  onNew?: (nodes: T[]) => void;
+}): LiveList<T> {
+  const { key, read, nodeOf, isGone, matches, hold, onNew } = options;
+  const client = useQueryClient();
+  const id = JSON.stringify(key);
+  const [waiting, setWaiting] = useState<{ of: string; nodes: T[] }>({ of: id, nodes: [] });
+  const [fresh, setFresh] = useState<ReadonlySet<string>>(new Set());
+  const held = waiting.of === id ? waiting.nodes : [];
+  const early = useRef<FeedEvent[]>([]); // events from before the first page was there
+
+  const query = useInfiniteQuery({
+    queryKey: key,
+    queryFn: ({ pageParam, signal }) => read(pageParam, pageParam === null ? firstPage : nextPages, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: ({ pageInfo }) => (pageInfo.hasNextPage ? pageInfo.endCursor : null),
+    staleTime: Infinity,
+    gcTime: 0, // once it is not listened for, it is not true any more
+  });
+  type Data = InfiniteData<PageOf<T>, string | null>;
+
+  const reload = useCallback(() => {
+    setWaiting({ of: id, nodes: [] });
+    void client.resetQueries({ queryKey: key, exact: true });
+    // eslint-disable-next-line -- id stands for key
+  }, [client, id]);
+
+  // Puts new nodes where they belong, and counts them.
+  const insert = (data: Data, nodes: T[], counted: number): Data => {
+    const [head, ...rest] = data.pages;
+    if (!head) return data;
+    const all = [...nodes, ...head.nodes].sort((a, b) => newer(b.id, a.id));
+    return { ...data, pages: [{ ...head, nodes: all, totalCount: head.totalCount + counted }, ...rest] };
+  };
+
+  const apply = (events: FeedEvent[]) => {
+    const data = client.getQueryData<Data>(key);
+    if (!data) {
+      early.current.push(...events);
+      return;
+    }
+    const shown = new Map<string, T>();
+    for (const page of data.pages) for (const node of page.nodes) shown.set(node.id, node);
+    const now = new Map(held.map((node) => [node.id, node]));
+    const changed = new Map<string, T | null>(); // of what is shown; null = it is gone from this list
+    const last = data.pages.at(-1);
+    const oldest = last?.pageInfo.hasNextPage ? last.nodes.at(-1)?.id : undefined;
+    const created: T[] = [];
+    let counted = 0;
+    for (const event of events) {
+      const node = nodeOf(event);
+      if (!node) continue;
+      const fits = !isGone?.(event) && matches(node);
+      const was = changed.get(node.id) ?? shown.get(node.id);
+      if (shown.has(node.id)) {
+        if (was && changed.get(node.id) !== null && !fits) counted--;
+        if (changed.get(node.id) === null && fits) counted++;
+        changed.set(node.id, fits ? node : null);
+      } else if (now.has(node.id)) {
+        if (fits) now.set(node.id, node);
+        else {
+          now.delete(node.id);
+          counted--;
+        }
+      } else if (fits) {
+        // Older than what is read so far: it comes with its page.
+        if (oldest !== undefined && newer(node.id, oldest) < 0) continue;
+        now.set(node.id, node);
+        created.push(node);
+        counted++;
+      }
+    }
+    if (now.size > mostFresh && !hold) {
+      reload();
+      return;
+    }
+    const release = hold ? [] : [...now.values()];
+    if (changed.size > 0 || release.length > 0 || counted !== 0) {
+      client.setQueryData<Data>(key, (before) => {
+        if (!before) return before;
+        const pages =
+          changed.size === 0
+            ? before.pages
+            : before.pages.map((page) =>
+                page.nodes.some(({ id }) => changed.has(id))
+                  ? { ...page, nodes: page.nodes.flatMap((node) => (changed.has(node.id) ? (changed.get(node.id) ?? []) : node)) }
+                  : page,
+              );
+        return insert({ ...before, pages }, release, counted);
+      });
+    }
+    setWaiting({ of: id, nodes: hold ? [...now.values()].slice(-mostFresh - 1) : [] });
+    if (release.length > 0) setFresh(new Set(release.map((node) => node.id)));
+    if (created.length > 0) onNew?.(created);
+  };
+
+  useFeed(apply);
+
+  // What happened while the first page was on its way.
+  const ready = query.data !== undefined;
+  useEffect(() => {
+    if (!ready) return;
+    const events = early.current;
+    early.current = [];
+    if (events.length > 0) apply(events);
+  });
+
+  const release = () => {
+    if (held.length > mostFresh) {
+      reload();
+      return;
+    }
+    client.setQueryData<Data>(key, (before) => before && insert(before, held, 0));
+    setFresh(new Set(held.map((node) => node.id)));
+    setWaiting({ of: id, nodes: [] });
+  };
+
+  // A page may have what an event has brought before.
+  const items = useMemo(() => {
+    const seen = new Set<string>();
+    return (query.data?.pages ?? []).flatMap((page) => page.nodes.filter((node) => !seen.has(node.id) && seen.add(node.id)));
+  }, [query.data]);
+
+  return {
+    items,
+    total: query.data?.pages[0]?.totalCount,
+    isLoading: query.isPending,
+    error: query.error,
+    hasMore: query.hasNextPage,
+    isLoadingMore: query.isFetchingNextPage,
+    more: () => {
+      if (query.hasNextPage && !query.isFetchingNextPage && !query.isFetchNextPageError) void query.fetchNextPage();
+    },
+    held: held.length,
+    release,
+    reload,
+    fresh,
+  };
+}

@@ -1,0 +1,23 @@
+// The views, in the order of the navigation. A view is added here, and its path in ../../console.go; README.md tells the rest.
+import { lazy, type ComponentType } from 'react';
+import type { Role } from './gql/graphql.ts';
+import { BellIcon, type Icon } from './ui/icons.tsx';
+
+export type ViewProps = {
+  id: string | undefined; // what is open: the part of the path behind the view's own
+};
+
+export type View = {
+  path: string;
+  title: string;
+  icon: Icon;
+  key: string; // g, then this key, goes there
+  roles?: Role[]; // who sees it, beside ADMIN; left out = everybody who may read
+  component: ComponentType<ViewProps>;
+};
+
+export const views: View[] = [
+  { path: '/alerts', title: 'Alerts', icon: BellIcon, key: 'a', component: lazy(() => import('./alerts/alerts-view.tsx')) },
+];
+
+export const mayView = (view: View, role: Role) => role === 'ADMIN' || !view.roles || view.roles.includes(role);
