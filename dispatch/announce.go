@@ -60,9 +60,9 @@ func (d *Dispatcher) react(changes []*store.StateChange) store.Reaction {
 func (d *Dispatcher) raise(r *store.Reaction, a *models.NewAlert, announced bool, before **time.Time, state *models.ChannelState) {
 	now := d.store.Now()
 	a.Notify = *before == nil || now.Sub(**before) >= tellAgain
-	insert := route(a, d.directory.Pause(), d.directory.All())
+	insert := route(a, d.directory.rules())
 	r.Raise = append(r.Raise, insert)
-	dropped := slices.ContainsFunc(insert.Decisions, func(d models.RoutingDecision) bool { return d.Reason == models.Paused })
+	dropped := slices.ContainsFunc(insert.Decisions, func(d models.RoutingDecision) bool { return d.Reason == models.Paused || d.Reason == models.Silenced })
 	if !a.Notify || dropped {
 		return // to be told later, if it lasts
 	}
@@ -108,10 +108,17 @@ func ownAlert(kind string, severity models.Severity, c *models.Channel, message 
 }
 
 // route decides for every channel whether it is told about an alert. Its deliveries are not leased.
-func route(a *models.NewAlert, pause *models.Pause, channels []*models.Channel) store.AlertInsert {
-	insert := store.AlertInsert{New: a, Decisions: models.Route(a, false, pause, channels)}
-	if pause != nil {
-		insert.PauseReason = &pause.Reason
+func route(a *models.NewAlert, r rules) store.AlertInsert {
+	silence := r.silences.Of(a, r.now)
+	insert := store.AlertInsert{New: a, Decisions: models.Route(a, false, silence, r.pause, r.channels)}
+	if silence != nil {
+		insert.SilenceID = &silence.ID
+	}
+	if r.pause != nil {
+		insert.PauseReason = &r.pause.Reason
+	}
+	if a.DedupKey != nil {
+		insert.Again = func(open *models.Alert) *store.AlertInsert { return routeAgain(open, a, r) }
 	}
 	for _, d := range insert.Decisions {
 		if d.WillNotify() {
@@ -119,4 +126,18 @@ func route(a *models.NewAlert, pause *models.Pause, channels []*models.Channel) 
 		}
 	}
 	return insert
+}
+
+// routeAgain decides anew about an open alert that a silence has kept from being told, and that is reported once more, by a, when
+// no silence holds for it any more: as if it came in now. Otherwise whoever only looks at notifications would never hear of a
+// trouble that lasts. Nil = it stays as it was decided.
+func routeAgain(open *models.Alert, a *models.NewAlert, r rules) *store.AlertInsert {
+	if !a.Notify || !open.Decisions.Silenced() {
+		return nil
+	}
+	insert := route(open.Again(a), r)
+	if insert.SilenceID != nil {
+		return nil
+	}
+	return &insert
 }

@@ -16,8 +16,8 @@ import (
 // rereadChannels is how often the channels are read again in case a notification of another process was lost.
 const rereadChannels = 15 * time.Second
 
-// Directory keeps the channels, their states and the pause of all notifications in memory, so that an alert is matched without
-// asking the database. What is in it is never changed, only replaced.
+// Directory keeps the channels, their states, the silences and the pause of all notifications in memory, so that an alert is
+// matched without asking the database. What is in it is never changed, only replaced.
 type Directory struct {
 	store *store.Store
 	log   *slog.Logger
@@ -31,7 +31,19 @@ type snapshot struct {
 	byID   map[int64]*models.Channel
 	states map[int64]*models.ChannelState
 	pause  *models.Pause
-	read   time.Time
+
+	silences *models.Silences // that are not over
+	revision int64            // of the silences and the pause
+	read     time.Time
+}
+
+// rules is what decides who is told of an alert, all of it as it was read at one time.
+type rules struct {
+	channels []*models.Channel
+	silences *models.Silences
+	pause    *models.Pause // nil unless it holds now
+	now      time.Time
+	revision int64
 }
 
 // NewDirectory makes an empty directory: call Refresh before its first use.
@@ -71,6 +83,12 @@ func (d *Directory) Pause() *models.Pause {
 	return nil
 }
 
+// rules gives what decides now who is told of an alert.
+func (d *Directory) rules() rules {
+	s, now := d.now.Load(), d.store.Now()
+	return rules{channels: s.all, silences: s.silences, pause: s.pause.At(now), now: now, revision: s.revision}
+}
+
 // Refresh reads everything. Whoever changes it calls this before answering, so that the next alert sees the change.
 func (d *Directory) Refresh(ctx context.Context) error {
 	d.mu.Lock()
@@ -90,7 +108,11 @@ func (d *Directory) refreshOlder(ctx context.Context, since time.Time) error {
 
 func (d *Directory) refresh(ctx context.Context) error {
 	next := &snapshot{read: time.Now()}
-	var err error
+	silences, revision, err := d.store.LiveSilences(ctx) // first: what the revision stands for is not older than it
+	if err != nil {
+		return err
+	}
+	next.silences, next.revision = models.NewSilences(silences), revision
 	if next.all, err = d.store.Channels(ctx); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/rustbucket/alerts/models"
@@ -48,14 +49,20 @@ func (in *Intake) Create(ctx context.Context, alerts []*models.NewAlert) ([]*mod
 
 // Preview says who would be told about the alert now.
 func (in *Intake) Preview(ctx context.Context, a *models.NewAlert) (models.Decisions, error) {
+	r := in.directory.rules()
 	duplicate := false
 	if a.DedupKey != nil {
-		var err error
-		if duplicate, err = in.store.OpenAlert(ctx, *a.DedupKey); err != nil {
+		open, err := in.store.OpenAlert(ctx, *a.DedupKey)
+		if err != nil {
 			return nil, err
 		}
+		if duplicate = open != nil; duplicate {
+			if again := routeAgain(open, a, r); again != nil {
+				return again.Decisions, nil
+			}
+		}
 	}
-	return models.Route(a, duplicate, in.directory.Pause(), in.directory.All()), nil
+	return models.Route(a, duplicate, r.silences.Of(a, r.now), r.pause, r.channels), nil
 }
 
 // storeBatch stores the calls of a batch together. When the database refuses that, and so has stored none of it, each call
@@ -83,12 +90,30 @@ func (in *Intake) storeBatch(ctx context.Context, calls [][]*models.NewAlert) ([
 	return answers, errs
 }
 
+// storeTogether stores the calls of a batch in one transaction. When another process has changed the silences or the pause and
+// that is not known here yet, they are read again: then all is known that was changed before the calls came in.
 func (in *Intake) storeTogether(ctx context.Context, calls [][]*models.NewAlert) ([][]*models.Alert, error) {
-	pause, channels := in.directory.Pause(), in.directory.All()
+	r := in.directory.rules()
+	answers, err := in.storeBy(ctx, r, r.revision, calls)
+	if errors.Is(err, store.ErrOutdated) {
+		within, cancel := context.WithTimeout(ctx, storeTimeout)
+		defer cancel()
+		if err := in.directory.Refresh(within); err != nil {
+			return nil, err
+		}
+		return in.storeBy(ctx, in.directory.rules(), 0, calls)
+	}
+	return answers, err
+}
+
+// storeBy stores the calls of a batch as they are routed by the rules, unless those are not of this revision any more; 0 =
+// whatever has changed since.
+func (in *Intake) storeBy(ctx context.Context, r rules, revision int64, calls [][]*models.NewAlert) ([][]*models.Alert, error) {
 	var batch []store.AlertInsert
 	for _, alerts := range calls {
 		for _, a := range alerts {
-			insert := route(a, pause, channels)
+			insert := route(a, r)
+			insert.Revision = revision
 			for i, d := range insert.Deliveries {
 				insert.Deliveries[i].Leased = in.dispatcher.reserve(d.ChannelID)
 			}
@@ -98,7 +123,7 @@ func (in *Intake) storeTogether(ctx context.Context, calls [][]*models.NewAlert)
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	results, err := in.store.CreateAlerts(ctx, batch, in.dispatcher.holder)
-	if err != nil {
+	if err != nil && !errors.Is(err, store.ErrOutdated) {
 		in.dispatcher.unsure()
 	}
 	in.handOver(batch, results)
@@ -118,10 +143,17 @@ func (in *Intake) storeTogether(ctx context.Context, calls [][]*models.NewAlert)
 
 // handOver gives the dispatcher what it has reserved room for, and takes back the room for what was not stored.
 func (in *Intake) handOver(batch []store.AlertInsert, results []store.AlertResult) {
-	duplicates := 0
+	duplicates, silenced := 0, 0
 	for i, insert := range batch {
-		if results != nil && results[i].Duplicate {
+		switch {
+		case results == nil:
+		case results[i].Duplicate:
 			duplicates++
+			for _, d := range results[i].Deliveries { // the alert was routed anew
+				in.dispatcher.left(d.ChannelID)
+			}
+		case insert.SilenceID != nil:
+			silenced++
 		}
 		for j, d := range insert.Deliveries {
 			switch stored := results != nil && !results[i].Duplicate; {
@@ -137,4 +169,5 @@ func (in *Intake) handOver(batch []store.AlertInsert, results []store.AlertResul
 	}
 	in.dispatcher.metrics.AlertsDeduplicated(duplicates)
 	in.dispatcher.metrics.AlertsCreated(models.FromAPI, len(results)-duplicates)
+	in.dispatcher.metrics.AlertsSilenced(silenced)
 }

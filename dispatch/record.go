@@ -206,6 +206,9 @@ func (d *Dispatcher) countStates(r *store.Recorded) {
 		} else {
 			d.metrics.AlertsCreated(models.FromServer, 1)
 			d.metrics.MetaAlert(a.Alert.Type)
+			if a.Alert.SilenceID != nil {
+				d.metrics.AlertsSilenced(1)
+			}
 		}
 	}
 }

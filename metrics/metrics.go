@@ -37,6 +37,7 @@ type Metrics struct {
 
 	created      *prometheus.CounterVec // source
 	deduplicated prometheus.Counter
+	silenced     prometheus.Counter
 	refused      prometheus.Counter
 	attempts     *prometheus.CounterVec   // type, result
 	attemptTook  *prometheus.HistogramVec // type
@@ -60,6 +61,7 @@ func New(version string, log *slog.Logger) *Metrics {
 
 		created:      counters("created_total", "Alerts that were stored, by who raised them: api, or server about itself.", "source"),
 		deduplicated: counter("deduplicated_total", "Alerts that were counted up on an open alert with the same dedupKey instead of being stored anew."),
+		silenced:     counter("silenced_total", "Alerts that were stored while a silence held for them: nobody was told."),
 		refused:      counter("refused_total", "Alerts that were refused with OVERLOADED because too many waited to be stored."),
 		attempts:     counters("attempts_total", "Attempts to tell a channel, by what came of them.", "type", "result"),
 		attemptTook:  histograms("attempt_duration_seconds", "How long an attempt to tell a channel took.", attemptBuckets),
@@ -79,7 +81,7 @@ func New(version string, log *slog.Logger) *Metrics {
 	info.Set(1)
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), info, m.sources,
-		m.created, m.deduplicated, m.refused, m.attempts, m.attemptTook, m.ended, m.latency, m.digests, m.digested, m.reclaimed,
+		m.created, m.deduplicated, m.silenced, m.refused, m.attempts, m.attemptTook, m.ended, m.latency, m.digests, m.digested, m.reclaimed,
 		m.metaAlerts, m.transitions, m.requests,
 	)
 	m.begin()
@@ -126,6 +128,13 @@ func (m *Metrics) AlertsCreated(source models.AlertSource, n int) {
 func (m *Metrics) AlertsDeduplicated(n int) {
 	if m != nil && n > 0 {
 		m.deduplicated.Add(float64(n))
+	}
+}
+
+// AlertsSilenced counts n alerts that were stored while a silence held for them.
+func (m *Metrics) AlertsSilenced(n int) {
+	if m != nil && n > 0 {
+		m.silenced.Add(float64(n))
 	}
 }
 

@@ -40,6 +40,7 @@ type Alert struct {
 	CreatedBy      int64     // id of the token that created it; 0 for ADMIN_TOKEN, or one of the constants below
 	Decisions      Decisions // what was decided for every channel when it came in
 	PauseReason    *string   // why notifications were paused when it came in; nil when they were not
+	SilenceID      *int64    // the silence that held for it when it came in; nil when none did
 	TraceParent    string    // W3C trace context of the call that created it; empty when nothing is traced
 }
 
@@ -72,6 +73,14 @@ func (a *Alert) Source() AlertSource {
 		return FromImport
 	}
 	return FromAPI
+}
+
+// Again is the alert as if it came in once more, by a report that says which channel it is about; without its dedup key.
+func (a *Alert) Again(by *NewAlert) *NewAlert {
+	return &NewAlert{
+		Type: a.Type, Severity: a.Severity, Message: a.Message, Details: a.Details, Rustbucket: a.Rustbucket,
+		Notify: a.Notify, CreatedBy: a.CreatedBy, AboutChannel: by.AboutChannel, TraceParent: a.TraceParent,
+	}
 }
 
 // IsResolved reports whether somebody resolved the alert.
@@ -178,6 +187,7 @@ type AlertFilter struct {
 	CreatedAfter  *time.Time // this moment or later
 	CreatedBefore *time.Time // before this moment
 	Search        *string    // part of type or message, whatever the case
+	IsSilenced    *bool      // a silence held for it when it came in, or none did
 	CreatedBy     *int64     // by this token; set by the server for a REPORTER, never by a caller
 }
 

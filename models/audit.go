@@ -15,7 +15,7 @@ type AuditEntry struct {
 	TokenID     *int64 // nil for what is no stored token
 	Address     *string
 	Action      AuditAction
-	SubjectID   *int64  // of the channel, token, alert or delivery; nil where there are several, or none
+	SubjectID   *int64  // of the channel, token, alert, delivery or silence; nil where there are several, or none
 	SubjectName *string // its name then
 	// Changes is what was changed, by field: {"from": …, "to": …} where it was something before. Secrets are masked.
 	Changes json.RawMessage
@@ -46,6 +46,8 @@ const (
 	DeliveriesCancelled  AuditAction = "DELIVERIES_CANCELLED"
 	NotificationsPaused  AuditAction = "NOTIFICATIONS_PAUSED"
 	NotificationsResumed AuditAction = "NOTIFICATIONS_RESUMED"
+	SilenceCreated       AuditAction = "SILENCE_CREATED"
+	SilenceEnded         AuditAction = "SILENCE_ENDED"
 	SecretsResealed      AuditAction = "SECRETS_RESEALED"
 )
 
@@ -53,7 +55,7 @@ const (
 var AuditActions = []AuditAction{
 	ChannelCreated, ChannelUpdated, ChannelDeleted, TokenCreated, TokenRevoked, AlertAcknowledged, AlertResolved, AlertReopened,
 	AlertAssigned, AlertCommented, AlertsAcknowledged, AlertsResolved, AlertsReopened, AlertsAssigned, AlertsDeleted, DeliveryRetried,
-	DeliveriesRetried, DeliveriesCancelled, NotificationsPaused, NotificationsResumed, SecretsResealed,
+	DeliveriesRetried, DeliveriesCancelled, NotificationsPaused, NotificationsResumed, SilenceCreated, SilenceEnded, SecretsResealed,
 }
 
 // MarshalGQL writes the action as a GraphQL enum.

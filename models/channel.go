@@ -84,9 +84,15 @@ func (d RoutingDecision) WillNotify() bool { return d.Reason == Matched }
 // Decisions is what is decided for every channel about one alert, in the order of the channels.
 type Decisions []RoutingDecision
 
+// Silenced reports whether a silence has kept a channel from being told.
+func (d Decisions) Silenced() bool {
+	return slices.ContainsFunc(d, func(x RoutingDecision) bool { return x.Reason == Silenced })
+}
+
 // Route decides for every channel whether it is told about the alert. duplicate says that an open alert with the same
-// dedup key is counted up instead; pause is the one of all notifications, nil when there is none.
-func Route(a *NewAlert, duplicate bool, pause *Pause, channels []*Channel) Decisions {
+// dedup key is counted up instead; silence is the one that holds for the alert, and pause the one of all notifications, nil
+// when there is none.
+func Route(a *NewAlert, duplicate bool, silence *Silence, pause *Pause, channels []*Channel) Decisions {
 	decisions := make(Decisions, len(channels))
 	for i, c := range channels {
 		reason := NotifyFalse
@@ -101,6 +107,8 @@ func Route(a *NewAlert, duplicate bool, pause *Pause, channels []*Channel) Decis
 		case reason != Matched:
 		case a.AboutChannel == c.ID:
 			reason = AboutItself
+		case silence != nil:
+			reason = Silenced
 		case pause != nil && pause.Afterwards == DropThem:
 			reason = Paused
 		}

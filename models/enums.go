@@ -204,11 +204,12 @@ const (
 	BelowMinSeverity RoutingReason = "BELOW_MIN_SEVERITY"
 	TypeNotSelected  RoutingReason = "TYPE_NOT_SELECTED"
 	AboutItself      RoutingReason = "ABOUT_ITSELF"
+	Silenced         RoutingReason = "SILENCED"
 	Paused           RoutingReason = "NOTIFICATIONS_PAUSED"
 	Matched          RoutingReason = "MATCHED"
 )
 
-var routingReasons = []RoutingReason{NotifyFalse, Duplicate, ChannelInactive, BelowMinSeverity, TypeNotSelected, AboutItself, Paused, Matched}
+var routingReasons = []RoutingReason{NotifyFalse, Duplicate, ChannelInactive, BelowMinSeverity, TypeNotSelected, AboutItself, Silenced, Paused, Matched}
 
 // MarshalGQL writes the reason as a GraphQL enum.
 func (r RoutingReason) MarshalGQL(w io.Writer) { writeEnum(w, string(r)) }

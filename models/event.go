@@ -43,6 +43,7 @@ func (f *AlertFilter) Match(a *Alert) bool {
 		(f.CreatedAfter == nil || !a.CreatedAt.Before(*f.CreatedAfter)) &&
 		(f.CreatedBefore == nil || a.CreatedAt.Before(*f.CreatedBefore)) &&
 		(f.Search == nil || containsFold(a.Type, *f.Search) || containsFold(a.Message, *f.Search)) &&
+		(f.IsSilenced == nil || *f.IsSilenced == (a.SilenceID != nil)) &&
 		(f.CreatedBy == nil || a.CreatedBy == *f.CreatedBy)
 }
 

@@ -42,7 +42,7 @@ func TestRoute_LooksAtTheReasonsInTheirOrder(t *testing.T) {
 		"then type":        {NewAlert{Notify: true, Type: "x"}, false, channel(func(c *Channel) { c.AlertTypes = []string{"y", "X"} }), TypeNotSelected},
 		"type":             {NewAlert{Notify: true, Type: "x"}, false, channel(func(c *Channel) { c.AlertTypes = []string{"y", "x"} }), Matched},
 	} {
-		if got := Route(&c.alert, c.duplicate, nil, []*Channel{c.channel}); len(got) != 1 || got[0].Reason != c.want {
+		if got := Route(&c.alert, c.duplicate, nil, nil, []*Channel{c.channel}); len(got) != 1 || got[0].Reason != c.want {
 			t.Errorf("%s: %v, want %s", name, got, c.want)
 		}
 	}

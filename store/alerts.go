@@ -25,17 +25,22 @@ type AlertInsert struct {
 	Deliveries []NewDelivery // one for each channel that matched
 	// PauseReason says why all notifications are paused; nil when they are not.
 	PauseReason *string
+	SilenceID   *int64 // the silence that holds for it; nil = none
+	// Revision is that of the silences and the pause by which it was decided, see LiveSilences; 0 = whatever they are now.
+	Revision int64
+	// Again decides anew about the open alert that this one only counts up; nil, or a nil answer, = it stays as it was decided.
+	Again func(open *models.Alert) *AlertInsert
 }
 
 // AlertResult is what became of an AlertInsert.
 type AlertResult struct {
 	Alert      *models.Alert
-	Deliveries []*models.Delivery // in the order of the insert's; none for a duplicate
+	Deliveries []*models.Delivery // in the order of the insert's; for a duplicate those that Again has made
 	Duplicate  bool               // an open alert with the same dedup key was counted up instead
 }
 
 // CreateAlerts stores alerts with their deliveries and events, all or none, and answers in the order of the batch. Deliveries
-// that are to be leased are leased to holder.
+// that are to be leased are leased to holder. ErrOutdated when one was decided by an older revision than what holds now.
 //
 // It is the hot path, and on PostgreSQL a message to the server and back costs more than the rows in it: the ids come with
 // one message, everything else goes with another, which is a transaction by itself. Only dedup keys take a longer way.
@@ -76,7 +81,7 @@ func (s *Store) createAlerts(ctx context.Context, db bun.IDB, batch []AlertInser
 	if q := upsertRustbuckets(db, batch, at); q != nil {
 		statements = append(statements, q)
 	}
-	updated, err := s.insertKeyed(ctx, db, batch, results, at, &statements)
+	updated, again, err := s.insertKeyed(ctx, db, batch, results, at, &statements)
 	if err != nil {
 		return nil, err
 	}
@@ -87,11 +92,16 @@ func (s *Store) createAlerts(ctx context.Context, db bun.IDB, batch []AlertInser
 		}
 		if !results[i].Duplicate {
 			deliveries += len(in.Deliveries)
+		} else if again[i] != nil {
+			deliveries += len(again[i].Deliveries)
 		}
 	}
-	alertIDs, deliveryIDs, err := s.nextIDs(ctx, db, alerts, deliveries)
+	alertIDs, deliveryIDs, revision, err := s.nextIDs(ctx, db, alerts, deliveries)
 	if err != nil {
 		return nil, err
+	}
+	if slices.ContainsFunc(batch, func(in AlertInsert) bool { return in.Revision != 0 && in.Revision != revision }) {
+		return nil, ErrOutdated
 	}
 	var alertRows []*alertRow
 	var deliveryRows []*deliveryRow
@@ -99,9 +109,16 @@ func (s *Store) createAlerts(ctx context.Context, db bun.IDB, batch []AlertInser
 	for i, in := range batch {
 		result := &results[i]
 		if result.Duplicate {
-			continue
-		}
-		if in.New.DedupKey == nil {
+			if again[i] == nil {
+				continue
+			}
+			in.Deliveries = again[i].Deliveries
+			q, err := routedAgain(db, result.Alert, again[i])
+			if err != nil {
+				return nil, err
+			}
+			statements = append(statements, q)
+		} else if in.New.DedupKey == nil {
 			row, err := newAlertRow(in, 1, at)
 			if err != nil {
 				return nil, err
@@ -110,7 +127,9 @@ func (s *Store) createAlerts(ctx context.Context, db bun.IDB, batch []AlertInser
 			alertRows = append(alertRows, row)
 			result.Alert = created(row.ID, in, at)
 		}
-		events = append(events, alertEvent(models.AlertCreated, result.Alert, at))
+		if !result.Duplicate {
+			events = append(events, alertEvent(models.AlertCreated, result.Alert, at))
+		}
 		for _, d := range in.Deliveries {
 			row := &deliveryRow{
 				ID: deliveryIDs[0], AlertID: result.Alert.ID, ChannelID: d.ChannelID, Kind: models.TellAlert,
@@ -143,12 +162,22 @@ func created(id int64, in AlertInsert, at time.Time) *models.Alert {
 	return &models.Alert{
 		ID: id, Type: in.New.Type, Severity: in.New.Severity, Message: in.New.Message, Details: in.New.Details,
 		Rustbucket: in.New.Rustbucket, Occurrences: 1, Notify: in.New.Notify, CreatedAt: at,
-		CreatedBy: in.New.CreatedBy, Decisions: in.Decisions, PauseReason: in.PauseReason, TraceParent: in.New.TraceParent,
+		CreatedBy: in.New.CreatedBy, Decisions: in.Decisions, PauseReason: in.PauseReason, SilenceID: in.SilenceID, TraceParent: in.New.TraceParent,
 	}
 }
 
-// nextIDs gives ids for rows that are about to be inserted, in rising order.
-func (s *Store) nextIDs(ctx context.Context, db bun.IDB, alerts, deliveries int) (alertIDs, deliveryIDs []int64, err error) {
+// routedAgain notes what was decided anew about an open alert.
+func routedAgain(db bun.IDB, a *models.Alert, again *AlertInsert) (bun.Query, error) {
+	decisions, err := encodeDecisions(again.Decisions)
+	if err != nil {
+		return nil, err
+	}
+	a.Decisions = again.Decisions
+	return db.NewUpdate().Model((*alertRow)(nil)).Set("decisions = ?", decisions).Where("id = ?", a.ID), nil
+}
+
+// nextIDs gives ids for rows that are about to be inserted, in rising order, and the revision of the silences and the pause.
+func (s *Store) nextIDs(ctx context.Context, db bun.IDB, alerts, deliveries int) (alertIDs, deliveryIDs []int64, revision int64, err error) {
 	var rows []struct {
 		Kind int
 		ID   int64
@@ -156,23 +185,28 @@ func (s *Store) nextIDs(ctx context.Context, db bun.IDB, alerts, deliveries int)
 	if s.isPostgres() {
 		err = db.NewRaw(`
 			SELECT 0 AS kind, nextval('alerts_id_seq') AS id FROM generate_series(1, ?) UNION ALL
-			SELECT 1 AS kind, nextval('deliveries_id_seq') AS id FROM generate_series(1, ?)`,
+			SELECT 1 AS kind, nextval('deliveries_id_seq') AS id FROM generate_series(1, ?) UNION ALL
+			SELECT 2 AS kind, revision AS id FROM routing`,
 			alerts, deliveries).Scan(ctx, &rows)
 		for _, r := range rows {
-			if r.Kind == 0 {
+			switch r.Kind {
+			case 0:
 				alertIDs = append(alertIDs, r.ID)
-			} else {
+			case 1:
 				deliveryIDs = append(deliveryIDs, r.ID)
+			default:
+				revision = r.ID
 			}
 		}
-		return alertIDs, deliveryIDs, err
+		return alertIDs, deliveryIDs, revision, err
 	}
 	// AUTOINCREMENT follows what is inserted with an id of its own; nobody else writes during the transaction.
-	var last struct{ Alert, Delivery int64 }
+	var last struct{ Alert, Delivery, Revision int64 }
 	err = db.NewRaw(`
 		SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'alerts'), 0) AS alert,
-		       coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'deliveries'), 0) AS delivery`).Scan(ctx, &last)
-	return series(last.Alert, alerts), series(last.Delivery, deliveries), err
+		       coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'deliveries'), 0) AS delivery,
+		       (SELECT revision FROM routing) AS revision`).Scan(ctx, &last)
+	return series(last.Alert, alerts), series(last.Delivery, deliveries), last.Revision, err
 }
 
 // series gives the n numbers behind last.
@@ -207,8 +241,9 @@ func upsertRustbuckets(db bun.IDB, batch []AlertInsert, at time.Time) bun.Query 
 }
 
 // insertKeyed stores the alerts that have a dedup key: the first of a key is created unless one is open, every other counts
-// up. It returns the events of what was counted up. What stands in before is done first.
-func (s *Store) insertKeyed(ctx context.Context, tx bun.IDB, batch []AlertInsert, results []AlertResult, at time.Time, before *[]bun.Query) ([]eventRecord, error) {
+// up. It returns the events of what was counted up, and what was decided anew about such alerts, by the place in the batch.
+// What stands in before is done first.
+func (s *Store) insertKeyed(ctx context.Context, tx bun.IDB, batch []AlertInsert, results []AlertResult, at time.Time, before *[]bun.Query) ([]eventRecord, map[int]*AlertInsert, error) {
 	calls := make(map[string][]int) // dedup key -> places in the batch
 	for i, in := range batch {
 		if in.New.DedupKey != nil {
@@ -216,19 +251,19 @@ func (s *Store) insertKeyed(ctx context.Context, tx bun.IDB, batch []AlertInsert
 		}
 	}
 	if len(calls) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	rows := make([]*alertRow, 0, len(calls))
 	for _, places := range calls {
 		row, err := newAlertRow(batch[places[0]], len(places), at)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		rows = append(rows, row)
 	}
 	slices.SortFunc(rows, func(a, b *alertRow) int { return cmp.Compare(*a.DedupKey, *b.DedupKey) })
 	if err := s.run(ctx, tx, *before); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	*before = nil
 	var stored []struct {
@@ -241,7 +276,7 @@ func (s *Store) insertKeyed(ctx context.Context, tx bun.IDB, batch []AlertInsert
 		Set("occurrences = a.occurrences + EXCLUDED.occurrences").
 		Returning("id, dedup_key, occurrences").Scan(ctx, &stored)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ids := make([]int64, len(stored))
 	for i, r := range stored {
@@ -249,20 +284,31 @@ func (s *Store) insertKeyed(ctx context.Context, tx bun.IDB, batch []AlertInsert
 	}
 	alerts, err := alertsByID(ctx, tx, ids)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var events []eventRecord
+	again := make(map[int]*AlertInsert)
 	for _, r := range stored {
 		places, alert := calls[r.DedupKey], alerts[r.ID]
 		wasOpen := r.Occurrences > len(places)
 		for n, place := range places {
 			results[place] = AlertResult{Alert: alert, Duplicate: wasOpen || n > 0}
 		}
+		if wasOpen { // and its row is locked: nobody else decides anew about it now
+			for _, place := range places {
+				if decide := batch[place].Again; decide != nil {
+					if anew := decide(alert); anew != nil {
+						again[place] = anew
+						break
+					}
+				}
+			}
+		}
 		if wasOpen || len(places) > 1 {
 			events = append(events, alertEvent(models.AlertUpdated, alert, at))
 		}
 	}
-	return events, nil
+	return events, again, nil
 }
 
 // Alert gives one alert, or NOT_FOUND.
@@ -329,9 +375,13 @@ func (s *Store) CountAlerts(ctx context.Context, f *models.AlertFilter) (int, er
 	return int(n), s.explain("count alerts", err)
 }
 
-// OpenAlert reports whether an alert with this dedup key is open.
-func (s *Store) OpenAlert(ctx context.Context, dedupKey string) (bool, error) {
-	open, err := s.read.NewSelect().Model((*alertRow)(nil)).Where("dedup_key = ? AND resolved_at IS NULL", dedupKey).Exists(ctx)
+// OpenAlert gives the alert with this dedup key that is open, or nil.
+func (s *Store) OpenAlert(ctx context.Context, dedupKey string) (*models.Alert, error) {
+	var rows []*alertRow
+	if err := selectAlerts(s.read, &rows).Where("a.dedup_key = ? AND a.resolved_at IS NULL", dedupKey).Scan(ctx); err != nil || len(rows) == 0 {
+		return nil, s.explain("look for an open alert", err)
+	}
+	open, err := rows[0].model()
 	return open, s.explain("look for an open alert", err)
 }
 
@@ -374,6 +424,11 @@ func filterAlerts(q *bun.SelectQuery, f *models.AlertFilter) *bun.SelectQuery {
 	}
 	if f.Search != nil {
 		q = q.Where("("+contains(q, "a.type")+" OR "+contains(q, "a.message")+")", *f.Search, *f.Search)
+	}
+	if f.IsSilenced != nil && *f.IsSilenced { // as the index has it
+		q = q.Where("a.silence_id IS NOT NULL")
+	} else if f.IsSilenced != nil {
+		q = q.Where("a.silence_id IS NULL")
 	}
 	if f.CreatedBy != nil {
 		q = q.Where("a.created_by = ?", *f.CreatedBy)

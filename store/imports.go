@@ -257,7 +257,7 @@ func newAlerts(ctx context.Context, tx bun.Tx, imports []AlertImport, kept time.
 
 func (s *Store) insertImports(ctx context.Context, tx bun.Tx, imports []AlertImport, isNew []bool, n int) error {
 	at := s.Now()
-	ids, _, err := s.nextIDs(ctx, tx, n, 0)
+	ids, _, _, err := s.nextIDs(ctx, tx, n, 0)
 	if err != nil {
 		return err
 	}

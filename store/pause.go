@@ -60,7 +60,7 @@ func (s *Store) BeginPause(ctx context.Context, p *models.Pause) error {
 		if err := s.audit(ctx, tx, models.NotificationsPaused, nil, changes); err != nil {
 			return err
 		}
-		return s.notifyChannels(ctx, tx)
+		return s.routingChanged(ctx, tx)
 	})
 }
 
@@ -77,7 +77,7 @@ func (s *Store) EndPause(ctx context.Context) (bool, error) {
 				return err
 			}
 		}
-		return s.notifyChannels(ctx, tx)
+		return s.routingChanged(ctx, tx)
 	})
 	return ended, err
 }

@@ -27,6 +27,7 @@ type alertRow struct {
 	CreatedBy    int64
 	Decisions    string
 	PauseReason  *string
+	SilenceID    *int64
 	TraceParent  *string
 	// What comes later is no part of an insert: createAlert has nothing to say about it.
 	RustbucketName *string    `bun:",scanonly"`
@@ -45,6 +46,7 @@ func newAlertRow(in AlertInsert, occurrences int, at time.Time) (*alertRow, erro
 	row := &alertRow{
 		Type: a.Type, Severity: a.Severity, Message: a.Message, DedupKey: a.DedupKey, Occurrences: occurrences,
 		Notify: a.Notify, CreatedAt: at, CreatedBy: a.CreatedBy, Decisions: decisions, PauseReason: in.PauseReason,
+		SilenceID: in.SilenceID,
 	}
 	if a.TraceParent != "" {
 		row.TraceParent = &a.TraceParent
@@ -67,8 +69,8 @@ func (r *alertRow) model() (*models.Alert, error) {
 	a := &models.Alert{
 		ID: r.ID, Type: r.Type, Severity: r.Severity, Message: r.Message, DedupKey: r.DedupKey, Occurrences: r.Occurrences,
 		Notify: r.Notify, CreatedAt: r.CreatedAt.UTC(), ResolvedAt: utc(r.ResolvedAt), CreatedBy: r.CreatedBy, Decisions: decisions,
-		PauseReason: r.PauseReason, ResolvedBy: r.ResolvedBy, AcknowledgedAt: utc(r.AcknowledgedAt), AcknowledgedBy: r.AcknowledgedBy,
-		Assignee: r.Assignee,
+		PauseReason: r.PauseReason, SilenceID: r.SilenceID, ResolvedBy: r.ResolvedBy, AcknowledgedAt: utc(r.AcknowledgedAt),
+		AcknowledgedBy: r.AcknowledgedBy, Assignee: r.Assignee,
 	}
 	if r.TraceParent != nil {
 		a.TraceParent = *r.TraceParent

@@ -69,7 +69,7 @@ func alert(kind string) *models.NewAlert {
 }
 
 func insert(a *models.NewAlert, channels ...*models.Channel) store.AlertInsert {
-	in := store.AlertInsert{New: a, Decisions: models.Route(a, false, nil, channels)}
+	in := store.AlertInsert{New: a, Decisions: models.Route(a, false, nil, nil, channels)}
 	for _, d := range in.Decisions {
 		if d.WillNotify() {
 			in.Deliveries = append(in.Deliveries, store.NewDelivery{ChannelID: d.ChannelID})
