@@ -20,14 +20,14 @@ import (
 // rows; ADMIN may everything.
 var allowed = map[models.Role]string{
 	models.Reporter: `alert alerts viewer createAlert createAlerts`,
-	models.Viewing: `alert alerts channel channels channelTypes delivery deliveries previewRouting notificationPause viewer
+	models.Viewing: `alert alerts channel channels channelTypes delivery deliveries previewRouting notificationPause silences silence viewer
 		alertCreated alertUpdated deliveryUpdated feed feedCursor`,
-	models.Analyst: `alert alerts channel channels channelTypes delivery deliveries previewRouting notificationPause viewer
+	models.Analyst: `alert alerts channel channels channelTypes delivery deliveries previewRouting notificationPause silences silence viewer
 		alertCreated alertUpdated deliveryUpdated feed feedCursor acknowledgeAlert resolveAlert reopenAlert assignAlert commentAlert
 		acknowledgeAlerts resolveAlerts reopenAlerts assignAlerts retryDelivery retryDeliveries`,
 	models.Admin: `tokens auditLog createChannel updateChannel setChannelsActive deleteChannels testChannel testChannels testChannelConfig
-		cancelDeliveries pauseNotifications resumeNotifications createToken revokeToken previewWebhookBody rotateSigningSecret
-		dropPreviousSigningSecret deleteAlerts`,
+		cancelDeliveries pauseNotifications resumeNotifications createSilence endSilence createToken revokeToken previewWebhookBody
+		rotateSigningSecret dropPreviousSigningSecret deleteAlerts`,
 }
 
 // What a REPORTER can come to from there, through fields that ask for no role of their own.
@@ -227,6 +227,8 @@ func literal(schema *ast.Schema, typ *ast.Type) string {
 		return "false"
 	case def.Name == "Int":
 		return "1"
+	case def.Name == "Time":
+		return `"2020-01-01T00:00:00Z"`
 	}
 	return `"x"`
 }

@@ -41,6 +41,7 @@ type ResolverRoot interface {
 	Mutation() MutationResolver
 	Query() QueryResolver
 	RoutingDecision() RoutingDecisionResolver
+	Silence() SilenceResolver
 	Subscription() SubscriptionResolver
 }
 
@@ -57,6 +58,7 @@ type ComplexityRoot struct {
 
 type AlertResolver interface {
 	History(ctx context.Context, obj *models.Alert) ([]*models.AlertEvent, error)
+	Silence(ctx context.Context, obj *models.Alert) (*models.Silence, error)
 	Deliveries(ctx context.Context, obj *models.Alert) ([]*models.Delivery, error)
 	Routing(ctx context.Context, obj *models.Alert) ([]*models.RoutingDecision, error)
 }
@@ -113,6 +115,8 @@ type MutationResolver interface {
 	CancelDeliveries(ctx context.Context, filter models.DeliveryFilter) (int, error)
 	PauseNotifications(ctx context.Context, until *time.Time, reason string, afterwards models.Afterwards) (*models.Pause, error)
 	ResumeNotifications(ctx context.Context) (bool, error)
+	CreateSilence(ctx context.Context, input models.NewSilence) (*models.Silence, error)
+	EndSilence(ctx context.Context, id int64) (*models.Silence, error)
 	CreateToken(ctx context.Context, input CreateTokenInput) (*CreatedToken, error)
 	RevokeToken(ctx context.Context, id int64) (*models.Token, error)
 }
@@ -126,6 +130,8 @@ type QueryResolver interface {
 	PreviewRouting(ctx context.Context, input CreateAlertInput) ([]*models.RoutingDecision, error)
 	ChannelTypes(ctx context.Context) ([]*models.TypeInfo, error)
 	PreviewWebhookBody(ctx context.Context, template string, alertID *int64, kind models.DeliveryKind, digest bool) (string, error)
+	Silences(ctx context.Context, isActive *bool) ([]*models.Silence, error)
+	Silence(ctx context.Context, id int64) (*models.Silence, error)
 	NotificationPause(ctx context.Context) (*models.Pause, error)
 	Viewer(ctx context.Context) (*models.Viewer, error)
 	FeedCursor(ctx context.Context) (string, error)
@@ -134,6 +140,10 @@ type QueryResolver interface {
 }
 type RoutingDecisionResolver interface {
 	Channel(ctx context.Context, obj *models.RoutingDecision) (*models.Channel, error)
+}
+type SilenceResolver interface {
+	IsActive(ctx context.Context, obj *models.Silence) (bool, error)
+	SilencedAlerts(ctx context.Context, obj *models.Silence) (int, error)
 }
 type SubscriptionResolver interface {
 	AlertCreated(ctx context.Context, filter *models.AlertFilter) (<-chan *models.Alert, error)
@@ -173,6 +183,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ChannelFilter", ec.unmarshalInputChannelFilter),
 			graphql.NewInputUnmarshaler("CreateAlertInput", ec.unmarshalInputCreateAlertInput),
 			graphql.NewInputUnmarshaler("CreateChannelInput", ec.unmarshalInputCreateChannelInput),
+			graphql.NewInputUnmarshaler("CreateSilenceInput", ec.unmarshalInputCreateSilenceInput),
 			graphql.NewInputUnmarshaler("CreateTokenInput", ec.unmarshalInputCreateTokenInput),
 			graphql.NewInputUnmarshaler("DeliveryFilter", ec.unmarshalInputDeliveryFilter),
 			graphql.NewInputUnmarshaler("DiscordConfigInput", ec.unmarshalInputDiscordConfigInput),
@@ -480,6 +491,12 @@ type Query {
     digest: Boolean! = false
   ): String! @hasRole
 
+  "Silences, newest first: those that hold, those to come, and the newest 1,000 of those that are over."
+  silences("Only those that hold now, or only those that do not." isActive: Boolean): [Silence!]! @hasRole(anyOf: [VIEWER, ANALYST])
+
+  "One silence. NOT_FOUND when there is none."
+  silence("The silence's id." id: ID!): Silence @hasRole(anyOf: [VIEWER, ANALYST])
+
   "The pause of all notifications that holds now; null when they go out."
   notificationPause: NotificationPause @hasRole(anyOf: [VIEWER, ANALYST])
 
@@ -644,6 +661,19 @@ type Mutation {
   "Ends the pause of all notifications. True when there was one."
   resumeNotifications: Boolean! @hasRole
 
+  """
+  Silences alerts of some kind for a time: those that come in meanwhile are stored, streamed and marked, and nobody is told of them,
+  nor of their end. What was told before goes on as it was. It holds for every alert that is created after the answer. CONFLICT when
+  1,000 silences are not over.
+  """
+  createSilence("The silence." input: CreateSilenceInput!): Silence! @hasRole
+
+  """
+  Ends a silence before its time, also one that has not begun. What it has silenced is not told afterwards, unless it is reported
+  once more by its ` + "`" + `dedupKey` + "`" + `. One that is over already stays as it is.
+  """
+  endSilence("The silence's id." id: ID!): Silence! @hasRole
+
   "Makes a token. Its secret is in this answer and nowhere else: only a hash of it is kept."
   createToken("The token." input: CreateTokenInput!): CreatedToken! @hasRole
 
@@ -685,7 +715,10 @@ input CreateAlertInput {
   rustbucket: RustbucketInput
   "Anything more, as a JSON object of at most 64 KB."
   details: JSON
-  "An open alert with this key is counted up (` + "`" + `occurrences` + "`" + `), not created again, and nobody is told anew. 1 to 255 characters."
+  """
+  An open alert with this key is counted up (` + "`" + `occurrences` + "`" + `), not created again, and nobody is told anew; unless a silence has kept it
+  from being told and none holds for it any more. 1 to 255 characters.
+  """
   dedupKey: String
   "False: stored and streamed, but nobody is told."
   notify: Boolean! = true
@@ -739,9 +772,14 @@ type Alert {
   pauseReason: String
   "What people did with it, oldest first: at most 1000 entries. When there is no room for more, doing more is a CONFLICT; it can always be resolved."
   history: [AlertEvent!]! @hasRole(anyOf: [VIEWER, ANALYST])
+  "The silence that held for it when it came in, whose end is the last if there were several; null when there was none."
+  silence: Silence @hasRole(anyOf: [VIEWER, ANALYST])
   "What became of it on each channel that was told, oldest first."
   deliveries: [Delivery!]! @hasRole(anyOf: [VIEWER, ANALYST])
-  "What was decided for every channel when it came in, and why; channels newest first."
+  """
+  What was decided for every channel when it came in, and why; channels newest first. Of an alert that was silenced it is what was
+  decided last: it is decided anew when the alert is reported once more by its ` + "`" + `dedupKey` + "`" + ` while no silence holds for it.
+  """
   routing: [RoutingDecision!]! @hasRole(anyOf: [VIEWER, ANALYST])
 }
 
@@ -1028,6 +1066,53 @@ type ChannelHealth {
   oldestWaitingAge: Float
 }
 
+"""
+What is to be silenced, from when, until when and why. An alert is meant when every list that is not empty has its value; at least one is
+not empty. The alerts that the server raises itself are meant only when ` + "`" + `types` + "`" + ` or ` + "`" + `rustbucketIds` + "`" + ` names theirs.
+"""
+input CreateSilenceInput {
+  "Alerts of these types, exactly as written, at most 100; none = all."
+  types: [String!]! = []
+  "Alerts of these severities; none = all."
+  severities: [Severity!]! = []
+  "Alerts about these machines, at most 100; none = all, those about no machine too."
+  rustbucketIds: [ID!]! = []
+  "Why, 1 to 255 characters."
+  reason: String!
+  "When it begins by itself; left out, or a moment that has passed = now."
+  startsAt: Time
+  "When it ends by itself: at most a year from now."
+  endsAt: Time!
+}
+
+"A time during which nobody is told of alerts of some kind. They are stored and streamed all the same."
+type Silence {
+  "A number."
+  id: ID!
+  "Alerts of these types; none = all."
+  types: [String!]!
+  "Alerts of these severities; none = all."
+  severities: [Severity!]!
+  "Alerts about these machines; none = all."
+  rustbucketIds: [ID!]!
+  "Why."
+  reason: String!
+  "When it begins."
+  startsAt: Time!
+  "When it ends by itself."
+  endsAt: Time!
+  "When somebody ended it before its time; null when nobody did."
+  endedAt: Time
+  "When it was created."
+  createdAt: Time!
+  "The name of the token that created it."
+  createdBy: String!
+  "True while it holds: it has begun, and is not over."
+  isActive: Boolean!
+  "How many of the alerts that are kept it has marked."
+  silencedAlerts: Int!
+}
+
 "A time during which nobody is told anything, on any channel."
 type NotificationPause {
   "When it began."
@@ -1189,6 +1274,8 @@ enum RoutingReason {
   TYPE_NOT_SELECTED
   "The alert is the server's own, about this very channel."
   ABOUT_ITSELF
+  "A silence held for the alert; but for that, the channel would have been told."
+  SILENCED
   "All notifications were paused, and what came in meanwhile was to be dropped."
   NOTIFICATIONS_PAUSED
   "The channel is told."
@@ -1319,6 +1406,8 @@ input AlertFilter {
   createdBefore: Time
   "Type or message contains this text, whatever the case of its letters."
   search: String
+  "A silence held for it when it came in, or none did."
+  isSilenced: Boolean
 }
 
 "With which alerts something is done: exactly one of its fields."
@@ -1391,6 +1480,10 @@ enum AuditAction {
   NOTIFICATIONS_PAUSED
   "The pause was ended by somebody."
   NOTIFICATIONS_RESUMED
+  "A silence was created; ` + "`" + `changes` + "`" + ` has its fields."
+  SILENCE_CREATED
+  "A silence was ended by somebody before its time."
+  SILENCE_ENDED
   "The channels' secrets were sealed anew under another key."
   SECRETS_RESEALED
 }
@@ -1409,7 +1502,7 @@ type AuditEntry {
   address: String
   "What was done."
   action: AuditAction!
-  "The id of the channel, token, alert or delivery; null where there are several, or none."
+  "The id of the channel, token, alert, delivery or silence; null where there are several, or none."
   subjectId: ID
   "Its name then."
   subjectName: String
@@ -1443,7 +1536,7 @@ input AuditFilter {
   actions: [AuditAction!]
   "Done with the token of this name."
   by: String
-  "About the channel, token, alert or delivery of this id."
+  "About the channel, token, alert, delivery or silence of this id."
   subjectId: ID
   "At this moment or later."
   after: Time
@@ -1555,6 +1648,8 @@ func (ec *executionContext) childFields_Alert(ctx context.Context, field graphql
 		return ec.fieldContext_Alert_pauseReason(ctx, field)
 	case "history":
 		return ec.fieldContext_Alert_history(ctx, field)
+	case "silence":
+		return ec.fieldContext_Alert_silence(ctx, field)
 	case "deliveries":
 		return ec.fieldContext_Alert_deliveries(ctx, field)
 	case "routing":
@@ -1947,6 +2042,36 @@ func (ec *executionContext) childFields_Rustbucket(ctx context.Context, field gr
 	return nil, fmt.Errorf("no field named %q was found under type Rustbucket", field.Name)
 }
 
+func (ec *executionContext) childFields_Silence(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Silence_id(ctx, field)
+	case "types":
+		return ec.fieldContext_Silence_types(ctx, field)
+	case "severities":
+		return ec.fieldContext_Silence_severities(ctx, field)
+	case "rustbucketIds":
+		return ec.fieldContext_Silence_rustbucketIds(ctx, field)
+	case "reason":
+		return ec.fieldContext_Silence_reason(ctx, field)
+	case "startsAt":
+		return ec.fieldContext_Silence_startsAt(ctx, field)
+	case "endsAt":
+		return ec.fieldContext_Silence_endsAt(ctx, field)
+	case "endedAt":
+		return ec.fieldContext_Silence_endedAt(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Silence_createdAt(ctx, field)
+	case "createdBy":
+		return ec.fieldContext_Silence_createdBy(ctx, field)
+	case "isActive":
+		return ec.fieldContext_Silence_isActive(ctx, field)
+	case "silencedAlerts":
+		return ec.fieldContext_Silence_silencedAlerts(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Silence", field.Name)
+}
+
 func (ec *executionContext) childFields_TestResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "channel":
@@ -2293,6 +2418,20 @@ func (ec *executionContext) field_Mutation_createChannel_args(ctx context.Contex
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_createSilence_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (models.NewSilence, error) {
+			return ec.unmarshalNCreateSilenceInput2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐNewSilence(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_createToken_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -2336,6 +2475,20 @@ func (ec *executionContext) field_Mutation_deleteChannels_args(ctx context.Conte
 }
 
 func (ec *executionContext) field_Mutation_dropPreviousSigningSecret_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (int64, error) {
+			return ec.unmarshalNID2int64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_endSilence_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
@@ -2818,6 +2971,34 @@ func (ec *executionContext) field_Query_previewWebhookBody_args(ctx context.Cont
 		return nil, err
 	}
 	args["digest"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_silence_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (int64, error) {
+			return ec.unmarshalNID2int64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_silences_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "isActive",
+		func(ctx context.Context, v any) (*bool, error) {
+			return ec.unmarshalOBoolean2ᚖbool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["isActive"] = arg0
 	return args, nil
 }
 
@@ -3427,6 +3608,56 @@ func (ec *executionContext) fieldContext_Alert_history(_ context.Context, field 
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_AlertEvent(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Alert_silence(ctx context.Context, field graphql.CollectedField, obj *models.Alert) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Alert_silence(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Alert().Silence(ctx, obj)
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"VIEWER", "ANALYST"})
+				if err != nil {
+					var zeroVal *models.Silence
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal *models.Silence
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, obj, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *models.Silence) graphql.Marshaler {
+			return ec.marshalOSilence2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐSilence(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Alert_silence(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Alert",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Silence(ctx, field)
 		},
 	}
 	return fc, nil
@@ -7763,6 +7994,130 @@ func (ec *executionContext) fieldContext_Mutation_resumeNotifications(_ context.
 	return graphql.NewScalarFieldContext("Mutation", field, true, true, "Boolean")
 }
 
+func (ec *executionContext) _Mutation_createSilence(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createSilence(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateSilence(ctx, fc.Args["input"].(models.NewSilence))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{})
+				if err != nil {
+					var zeroVal *models.Silence
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal *models.Silence
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *models.Silence) graphql.Marshaler {
+			return ec.marshalNSilence2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐSilence(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createSilence(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Silence(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createSilence_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_endSilence(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_endSilence(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().EndSilence(ctx, fc.Args["id"].(int64))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{})
+				if err != nil {
+					var zeroVal *models.Silence
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal *models.Silence
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *models.Silence) graphql.Marshaler {
+			return ec.marshalNSilence2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐSilence(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_endSilence(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Silence(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_endSilence_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_createToken(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8686,6 +9041,130 @@ func (ec *executionContext) fieldContext_Query_previewWebhookBody(ctx context.Co
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_silences(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_silences(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Silences(ctx, fc.Args["isActive"].(*bool))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"VIEWER", "ANALYST"})
+				if err != nil {
+					var zeroVal []*models.Silence
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal []*models.Silence
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v []*models.Silence) graphql.Marshaler {
+			return ec.marshalNSilence2ᚕᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐSilenceᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_silences(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Silence(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_silences_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_silence(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_silence(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Silence(ctx, fc.Args["id"].(int64))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"VIEWER", "ANALYST"})
+				if err != nil {
+					var zeroVal *models.Silence
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal *models.Silence
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *models.Silence) graphql.Marshaler {
+			return ec.marshalOSilence2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐSilence(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_silence(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Silence(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_silence_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_notificationPause(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9330,6 +9809,282 @@ func (ec *executionContext) _Rustbucket_name(ctx context.Context, field graphql.
 }
 func (ec *executionContext) fieldContext_Rustbucket_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Rustbucket", field, false, false, "String")
+}
+
+func (ec *executionContext) _Silence_id(ctx context.Context, field graphql.CollectedField, obj *models.Silence) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Silence_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNID2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Silence_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Silence", field, false, false, "ID")
+}
+
+func (ec *executionContext) _Silence_types(ctx context.Context, field graphql.CollectedField, obj *models.Silence) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Silence_types(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Types, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Silence_types(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Silence", field, false, false, "String")
+}
+
+func (ec *executionContext) _Silence_severities(ctx context.Context, field graphql.CollectedField, obj *models.Silence) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Silence_severities(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Severities, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []models.Severity) graphql.Marshaler {
+			return ec.marshalNSeverity2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐSeverityᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Silence_severities(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Silence", field, false, false, "Severity")
+}
+
+func (ec *executionContext) _Silence_rustbucketIds(ctx context.Context, field graphql.CollectedField, obj *models.Silence) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Silence_rustbucketIds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RustbucketIDs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNID2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Silence_rustbucketIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Silence", field, false, false, "ID")
+}
+
+func (ec *executionContext) _Silence_reason(ctx context.Context, field graphql.CollectedField, obj *models.Silence) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Silence_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Silence_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Silence", field, false, false, "String")
+}
+
+func (ec *executionContext) _Silence_startsAt(ctx context.Context, field graphql.CollectedField, obj *models.Silence) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Silence_startsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StartsAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Silence_startsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Silence", field, false, false, "Time")
+}
+
+func (ec *executionContext) _Silence_endsAt(ctx context.Context, field graphql.CollectedField, obj *models.Silence) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Silence_endsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndsAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Silence_endsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Silence", field, false, false, "Time")
+}
+
+func (ec *executionContext) _Silence_endedAt(ctx context.Context, field graphql.CollectedField, obj *models.Silence) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Silence_endedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Silence_endedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Silence", field, false, false, "Time")
+}
+
+func (ec *executionContext) _Silence_createdAt(ctx context.Context, field graphql.CollectedField, obj *models.Silence) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Silence_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Silence_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Silence", field, false, false, "Time")
+}
+
+func (ec *executionContext) _Silence_createdBy(ctx context.Context, field graphql.CollectedField, obj *models.Silence) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Silence_createdBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Silence_createdBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Silence", field, false, false, "String")
+}
+
+func (ec *executionContext) _Silence_isActive(ctx context.Context, field graphql.CollectedField, obj *models.Silence) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Silence_isActive(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Silence().IsActive(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Silence_isActive(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Silence", field, true, true, "Boolean")
+}
+
+func (ec *executionContext) _Silence_silencedAlerts(ctx context.Context, field graphql.CollectedField, obj *models.Silence) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Silence_silencedAlerts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Silence().SilencedAlerts(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Silence_silencedAlerts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Silence", field, true, true, "Int")
 }
 
 func (ec *executionContext) _SlackConfig_webhookUrl(ctx context.Context, field graphql.CollectedField, obj *models.SlackConfig) (ret graphql.Marshaler) {
@@ -11202,7 +11957,7 @@ func (ec *executionContext) unmarshalInputAlertFilter(ctx context.Context, obj a
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"types", "severities", "minSeverity", "states", "isResolved", "assignee", "rustbucketId", "createdAfter", "createdBefore", "search"}
+	fieldsInOrder := [...]string{"types", "severities", "minSeverity", "states", "isResolved", "assignee", "rustbucketId", "createdAfter", "createdBefore", "search", "isSilenced"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -11279,6 +12034,13 @@ func (ec *executionContext) unmarshalInputAlertFilter(ctx context.Context, obj a
 				return it, err
 			}
 			it.Search = data
+		case "isSilenced":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("isSilenced"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IsSilenced = data
 		}
 	}
 	return it, nil
@@ -11744,6 +12506,93 @@ func (ec *executionContext) unmarshalInputCreateChannelInput(ctx context.Context
 func UnmarshalCreateChannelInput(ctx context.Context, raw any) (CreateChannelInput, error) {
 	var out CreateChannelInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "CreateChannelInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputCreateSilenceInput(ctx context.Context, obj any) (models.NewSilence, error) {
+	var it models.NewSilence
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["types"]; !present {
+		asMap["types"] = []any{}
+	}
+	if _, present := asMap["severities"]; !present {
+		asMap["severities"] = []any{}
+	}
+	if _, present := asMap["rustbucketIds"]; !present {
+		asMap["rustbucketIds"] = []any{}
+	}
+
+	fieldsInOrder := [...]string{"types", "severities", "rustbucketIds", "reason", "startsAt", "endsAt"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "types":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("types"))
+			data, err := ec.unmarshalNString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Types = data
+		case "severities":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("severities"))
+			data, err := ec.unmarshalNSeverity2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐSeverityᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Severities = data
+		case "rustbucketIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rustbucketIds"))
+			data, err := ec.unmarshalNID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RustbucketIDs = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		case "startsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startsAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.StartsAt = data
+		case "endsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endsAt"))
+			data, err := ec.unmarshalNTime2timeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EndsAt = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalCreateSilenceInput unmarshals raw into the CreateSilenceInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalCreateSilenceInput(ctx context.Context, raw any) (models.NewSilence, error) {
+	var out models.NewSilence
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "CreateSilenceInput", raw, &out)
 	return out, err
 }
 
@@ -12627,6 +13476,12 @@ func (ec *executionContext) _Alert(ctx context.Context, sel ast.SelectionSet, ob
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Alert_history(ctx, field, obj)
+				})
+		case "silence":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Alert_silence(ctx, field, obj)
 				})
 		case "deliveries":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
@@ -13898,6 +14753,20 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "createSilence":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createSilence(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endSilence":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_endSilence(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "createToken":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_createToken(ctx, field)
@@ -14169,6 +15038,18 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_previewWebhookBody(ctx, field)
 				})
+		case "silences":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_silences(ctx, field)
+				})
+		case "silence":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_silence(ctx, field)
+				})
 		case "notificationPause":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
 				true, false,
@@ -14419,6 +15300,96 @@ func (ec *executionContext) _Rustbucket(ctx context.Context, sel ast.SelectionSe
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var silenceImplementors = []string{"Silence"}
+
+func (ec *executionContext) _Silence(ctx context.Context, sel ast.SelectionSet, obj *models.Silence) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, silenceImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Silence")
+		case "id":
+			out.Values[i] = ec._Silence_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "types":
+			out.Values[i] = ec._Silence_types(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "severities":
+			out.Values[i] = ec._Silence_severities(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "rustbucketIds":
+			out.Values[i] = ec._Silence_rustbucketIds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "reason":
+			out.Values[i] = ec._Silence_reason(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "startsAt":
+			out.Values[i] = ec._Silence_startsAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "endsAt":
+			out.Values[i] = ec._Silence_endsAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "endedAt":
+			out.Values[i] = ec._Silence_endedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._Silence_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdBy":
+			out.Values[i] = ec._Silence_createdBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "isActive":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Silence_isActive(ctx, field, obj)
+				})
+		case "silencedAlerts":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Silence_silencedAlerts(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -15445,6 +16416,11 @@ func (ec *executionContext) unmarshalNCreateChannelInput2githubᚗcomᚋrustbuck
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNCreateSilenceInput2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐNewSilence(ctx context.Context, v any) (models.NewSilence, error) {
+	res, err := ec.unmarshalInputCreateSilenceInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNCreateTokenInput2githubᚗcomᚋrustbucketᚋalertsᚋgraphᚐCreateTokenInput(ctx context.Context, v any) (CreateTokenInput, error) {
 	res, err := ec.unmarshalInputCreateTokenInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -15672,6 +16648,35 @@ func (ec *executionContext) marshalNID2ᚕint64ᚄ(ctx context.Context, sel ast.
 	return ret
 }
 
+func (ec *executionContext) unmarshalNID2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]string, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNID2string(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNID2ᚕstringᚄ(ctx context.Context, sel ast.SelectionSet, v []string) graphql.Marshaler {
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = ec.marshalNID2string(ctx, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNInt2int(ctx context.Context, v any) (int, error) {
 	res, err := graphql.UnmarshalInt(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -15796,6 +16801,60 @@ func (ec *executionContext) unmarshalNSeverity2githubᚗcomᚋrustbucketᚋalert
 
 func (ec *executionContext) marshalNSeverity2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐSeverity(ctx context.Context, sel ast.SelectionSet, v models.Severity) graphql.Marshaler {
 	return v
+}
+
+func (ec *executionContext) unmarshalNSeverity2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐSeverityᚄ(ctx context.Context, v any) ([]models.Severity, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]models.Severity, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNSeverity2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐSeverity(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNSeverity2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐSeverityᚄ(ctx context.Context, sel ast.SelectionSet, v []models.Severity) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSeverity2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐSeverity(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSilence2ᚕᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐSilenceᚄ(ctx context.Context, sel ast.SelectionSet, v []*models.Silence) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSilence2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐSilence(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNSilence2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐSilence(ctx context.Context, sel ast.SelectionSet, v *models.Silence) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Silence!")
+		return graphql.Null
+	}
+	return ec._Silence(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNString2string(ctx context.Context, v any) (string, error) {
@@ -16613,6 +17672,13 @@ func (ec *executionContext) marshalOSeverity2ᚖgithubᚗcomᚋrustbucketᚋaler
 		return graphql.Null
 	}
 	return v
+}
+
+func (ec *executionContext) marshalOSilence2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐSilence(ctx context.Context, sel ast.SelectionSet, v *models.Silence) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Silence(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOSlackConfigInput2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐSlackConfig(ctx context.Context, v any) (*models.SlackConfig, error) {

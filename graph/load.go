@@ -19,6 +19,8 @@ type loads struct {
 	alerts     lookup[int64, *models.Alert]
 	channels   lookup[int64, *models.Channel]       // that are deleted; the others are in memory
 	healths    lookup[int64, *models.ChannelHealth] // by channel
+	silences   lookup[int64, *models.Silence]
+	silenced   lookup[int64, int] // how many alerts, by silence
 }
 
 func (r *Resolver) newLoads() *loads {
@@ -34,20 +36,30 @@ func (r *Resolver) newLoads() *loads {
 	l.histories.fetch = r.Store.Histories
 	l.alerts.fetch = func(ctx context.Context, ids []int64) (map[int64]*models.Alert, error) {
 		alerts, err := r.Store.AlertsByID(ctx, ids)
-		for id := range alerts {
-			l.expectAbout(id)
+		for _, a := range alerts {
+			l.expectAbout(a)
 		}
 		return alerts, err
 	}
 	l.channels.fetch = r.Store.ChannelsByID
 	l.healths.fetch = r.Store.Healths
+	l.silences.fetch = func(ctx context.Context, ids []int64) (map[int64]*models.Silence, error) {
+		for _, id := range ids {
+			l.silenced.expect(id)
+		}
+		return r.Store.SilencesByID(ctx, ids)
+	}
+	l.silenced.fetch = r.Store.SilencedAlerts
 	return l
 }
 
 // expectAbout says that what there is about an alert may be asked for.
-func (l *loads) expectAbout(alertID int64) {
-	l.deliveries.expect(alertID)
-	l.histories.expect(alertID)
+func (l *loads) expectAbout(a *models.Alert) {
+	l.deliveries.expect(a.ID)
+	l.histories.expect(a.ID)
+	if a.SilenceID != nil {
+		l.silences.expect(*a.SilenceID)
+	}
 }
 
 // expectOf says that the fields of these deliveries may be asked for.

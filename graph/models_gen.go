@@ -56,7 +56,8 @@ type CreateAlertInput struct {
 	Rustbucket *models.Rustbucket `json:"rustbucket,omitempty"`
 	// Anything more, as a JSON object of at most 64 KB.
 	Details json.RawMessage `json:"details,omitempty"`
-	// An open alert with this key is counted up (`occurrences`), not created again, and nobody is told anew. 1 to 255 characters.
+	// An open alert with this key is counted up (`occurrences`), not created again, and nobody is told anew; unless a silence has kept it
+	// from being told and none holds for it any more. 1 to 255 characters.
 	DedupKey *string `json:"dedupKey,omitempty"`
 	// False: stored and streamed, but nobody is told.
 	Notify bool `json:"notify"`

@@ -94,7 +94,7 @@ func (r *Resolver) alertPage(ctx context.Context, alerts []*models.Alert, limit 
 	l := r.loads(ctx)
 	for i, a := range page.Nodes {
 		page.Edges[i] = &AlertEdge{Cursor: r.cursor(alertCursor, a.ID), Node: a}
-		l.expectAbout(a.ID)
+		l.expectAbout(a)
 	}
 	return page
 }

@@ -18,6 +18,13 @@ func (r *alertResolver) History(ctx context.Context, obj *models.Alert) ([]*mode
 	return r.loads(ctx).histories.get(ctx, obj.ID)
 }
 
+func (r *alertResolver) Silence(ctx context.Context, obj *models.Alert) (*models.Silence, error) {
+	if obj.SilenceID == nil {
+		return nil, nil
+	}
+	return r.loads(ctx).silences.get(ctx, *obj.SilenceID)
+}
+
 func (r *alertResolver) Deliveries(ctx context.Context, obj *models.Alert) ([]*models.Delivery, error) {
 	return r.loads(ctx).deliveries.get(ctx, obj.ID)
 }
@@ -117,7 +124,7 @@ func (r *mutationResolver) CreateAlerts(ctx context.Context, inputs []*CreateAle
 	}
 	l := r.loads(ctx)
 	for i, a := range created {
-		l.expectAbout(a.ID)
+		l.expectAbout(a)
 		created[i] = shown(ctx, alerts[i], a)
 	}
 	return created, nil
@@ -308,6 +315,28 @@ func (r *mutationResolver) ResumeNotifications(ctx context.Context) (bool, error
 	return ended, nil
 }
 
+func (r *mutationResolver) CreateSilence(ctx context.Context, input models.NewSilence) (*models.Silence, error) {
+	now := r.Store.Now()
+	if err := input.Valid("input", now); err != nil {
+		return nil, err
+	}
+	silence := input.Silence(now, access.ViewerFrom(ctx).Name)
+	if err := r.Store.CreateSilence(ctx, silence); err != nil {
+		return nil, err
+	}
+	r.channelsChanged(ctx)
+	return silence, nil
+}
+
+func (r *mutationResolver) EndSilence(ctx context.Context, id int64) (*models.Silence, error) {
+	silence, err := r.Store.EndSilence(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	r.channelsChanged(ctx)
+	return silence, nil
+}
+
 func (r *mutationResolver) CreateToken(ctx context.Context, input CreateTokenInput) (*CreatedToken, error) {
 	token := &models.Token{Name: input.Name, Role: input.Role, ExpiresAt: input.ExpiresAt, AlertsPerMinute: input.AlertsPerMinute}
 	secret, err := r.Doorman.Create(ctx, "input.", token)
@@ -408,6 +437,25 @@ func (r *queryResolver) PreviewWebhookBody(ctx context.Context, template string,
 	return body, nil
 }
 
+func (r *queryResolver) Silences(ctx context.Context, isActive *bool) ([]*models.Silence, error) {
+	silences, err := r.Store.Silences(ctx, isActive)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range silences {
+		r.loads(ctx).silenced.expect(s.ID)
+	}
+	return silences, nil
+}
+
+func (r *queryResolver) Silence(ctx context.Context, id int64) (*models.Silence, error) {
+	silences, err := r.Store.SilencesByID(ctx, []int64{id})
+	if err == nil && silences[id] == nil {
+		err = models.Missing("silence", id)
+	}
+	return silences[id], err
+}
+
 func (r *queryResolver) NotificationPause(ctx context.Context) (*models.Pause, error) {
 	return r.Directory.Pause(), nil
 }
@@ -442,6 +490,14 @@ func (r *queryResolver) AuditLog(ctx context.Context, filter *models.AuditFilter
 
 func (r *routingDecisionResolver) Channel(ctx context.Context, obj *models.RoutingDecision) (*models.Channel, error) {
 	return r.channel(ctx, obj.ChannelID)
+}
+
+func (r *silenceResolver) IsActive(ctx context.Context, obj *models.Silence) (bool, error) {
+	return obj.Holds(r.Store.Now()), nil
+}
+
+func (r *silenceResolver) SilencedAlerts(ctx context.Context, obj *models.Silence) (int, error) {
+	return r.loads(ctx).silenced.get(ctx, obj.ID)
 }
 
 func (r *subscriptionResolver) AlertCreated(ctx context.Context, filter *models.AlertFilter) (<-chan *models.Alert, error) {
@@ -494,6 +550,8 @@ func (r *Resolver) Query() QueryResolver { return &queryResolver{r} }
 
 func (r *Resolver) RoutingDecision() RoutingDecisionResolver { return &routingDecisionResolver{r} }
 
+func (r *Resolver) Silence() SilenceResolver { return &silenceResolver{r} }
+
 func (r *Resolver) Subscription() SubscriptionResolver { return &subscriptionResolver{r} }
 
 type (
@@ -507,5 +565,6 @@ type (
 	mutationResolver           struct{ *Resolver }
 	queryResolver              struct{ *Resolver }
 	routingDecisionResolver    struct{ *Resolver }
+	silenceResolver            struct{ *Resolver }
 	subscriptionResolver       struct{ *Resolver }
 )
