@@ -247,13 +247,19 @@ func TestSilence_WhatIsStillReportedAfterItsEndIsTold(t *testing.T) {
 		if a := s.shownAlert(id); at(a, "routing", 1, "reason") != "SILENCED" || preview() != "MATCHED" {
 			t.Errorf("reported without notify: %v, preview %v", a, preview())
 		}
+		s.do(`mutation($id: ID!) { acknowledgeAlert(id: $id) { id } }`, map[string]any{"id": id})
+		report(s) // somebody is on it
+		if a := s.shownAlert(id); at(a, "routing", 1, "reason") != "SILENCED" || preview() != "DUPLICATE" {
+			t.Errorf("reported while acknowledged: %v, preview %v", a, preview())
+		}
+		s.do(`mutation($id: ID!) { reopenAlert(id: $id) { id } }`, map[string]any{"id": id})
 		var reports sync.WaitGroup
 		for i := range 8 { // of another type and severity: it stays the alert that it is
 			reports.Go(func() { report(servers[i%len(servers)], "type", "cpu", "severity", "LOW") })
 		}
 		reports.Wait()
 		a := s.shownAlert(id)
-		if at(a, "occurrences") != 12.0 || at(a, "routing", 1, "reason") != "MATCHED" || at(a, "routing", 0, "reason") != "TYPE_NOT_SELECTED" || at(a, "silence") == nil || preview() != "DUPLICATE" {
+		if at(a, "occurrences") != 13.0 || at(a, "routing", 1, "reason") != "MATCHED" || at(a, "routing", 0, "reason") != "TYPE_NOT_SELECTED" || at(a, "silence") == nil || preview() != "DUPLICATE" {
 			t.Errorf("reported after the end: %v, preview %v", a, preview())
 		}
 		if d := s.deliveries(id); len(d) != 1 || at(d, 0, "status") != "DELIVERED" {
@@ -264,7 +270,7 @@ func TestSilence_WhatIsStillReportedAfterItsEndIsTold(t *testing.T) {
 		if news := r.news(t); !reflect.DeepEqual(news, []string{"disk", "disk over"}) || r.told(t)[0]["severity"] != "high" {
 			t.Errorf("told %v", r.told(t))
 		}
-		for last := 0.0; last < 12; {
+		for last := 0.0; last < 13; {
 			e := at(updates.next(), "alertUpdated")
 			if at(e, "id") != id {
 				t.Errorf("updated: %v", e)

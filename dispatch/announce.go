@@ -130,9 +130,9 @@ func route(a *models.NewAlert, r rules) store.AlertInsert {
 
 // routeAgain decides anew about an open alert that a silence has kept from being told, and that is reported once more, by a, when
 // no silence holds for it any more: as if it came in now. Otherwise whoever only looks at notifications would never hear of a
-// trouble that lasts. Nil = it stays as it was decided.
+// trouble that lasts. Not when somebody acknowledged it: they are on it. Nil = it stays as it was decided.
 func routeAgain(open *models.Alert, a *models.NewAlert, r rules) *store.AlertInsert {
-	if !a.Notify || !open.Decisions.Silenced() {
+	if !a.Notify || open.AcknowledgedAt != nil || !open.Decisions.Silenced() {
 		return nil
 	}
 	insert := route(open.Again(a), r)
