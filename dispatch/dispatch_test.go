@@ -75,8 +75,9 @@ func newWorldWith(t *testing.T, o store.Options, send notifierFunc) *world {
 		})
 	})
 	testkit.Until(t, "the dispatcher to say that it lives", w.dispatcher.alive)
-	running.Go(func() { w.intake.Run(context.Background(), taking) })
-	w.stop = sync.OnceFunc(func() { close(taking); <-w.intake.batches.idle; cancel(); running.Wait(); s.Close() })
+	taken := make(chan struct{})
+	running.Go(func() { defer close(taken); w.intake.Run(context.Background(), taking) })
+	w.stop = sync.OnceFunc(func() { close(taking); <-taken; cancel(); running.Wait(); s.Close() })
 	t.Cleanup(w.stop)
 	return w
 }
@@ -368,44 +369,6 @@ func TestDispatcher_ANotifierThatPanicsHarmsOneDelivery(t *testing.T) {
 	bad, good := w.channel("bad"), w.channel("good")
 	w.create(5)
 	testkit.Until(t, "both channels", func() bool { return w.count(models.Failed, bad) == 5 && w.count(models.Delivered, good) >= 5 })
-}
-
-func TestIntake_RefusesWhenTooMuchWaits(t *testing.T) {
-	release := make(chan struct{})
-	b := newBatcher(10, 20, func(n int) int { return n }, func(_ context.Context, batch []int) ([]int, []error) {
-		<-release
-		return batch, make([]error, len(batch))
-	})
-	stop := make(chan struct{})
-	var running sync.WaitGroup
-	running.Go(func() { b.run(context.Background(), stop) })
-	var answered, refused atomic.Int64
-	var callers sync.WaitGroup
-	for range 100 {
-		callers.Go(func() {
-			switch _, err := b.do(t.Context(), 5); {
-			case err == nil:
-				answered.Add(1)
-			case models.HasCode(err, models.Overloaded):
-				refused.Add(1)
-			default:
-				t.Error(err)
-			}
-		})
-	}
-	for refused.Load() < 90 { // at most one batch at work and 20 waiting
-		time.Sleep(time.Millisecond)
-	}
-	close(release)
-	callers.Wait()
-	close(stop)
-	running.Wait()
-	if answered.Load()+refused.Load() != 100 || answered.Load() == 0 {
-		t.Errorf("%d answered, %d refused", answered.Load(), refused.Load())
-	}
-	if _, err := b.do(t.Context(), 1); !models.HasCode(err, models.Overloaded) {
-		t.Errorf("after its end: %v", err)
-	}
 }
 
 func TestDispatcher_SendsOnAChannelThatAnotherProcessHasJustSwitchedOn(t *testing.T) {

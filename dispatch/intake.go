@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/rustbucket/alerts/batch"
 	"github.com/rustbucket/alerts/models"
 	"github.com/rustbucket/alerts/store"
 )
@@ -24,23 +25,25 @@ type Intake struct {
 	store      *store.Store
 	directory  *Directory
 	dispatcher *Dispatcher
-	batches    *batcher[[]*models.NewAlert, []*models.Alert]
+	batches    *batch.Batcher[[]*models.NewAlert, []*models.Alert]
 }
 
 // NewIntake makes an intake that hands new deliveries to the dispatcher.
 func NewIntake(s *store.Store, directory *Directory, dispatcher *Dispatcher) *Intake {
 	in := &Intake{store: s, directory: directory, dispatcher: dispatcher}
 	size := func(alerts []*models.NewAlert) int { return max(1, len(alerts)) }
-	in.batches = newBatcher(maxIntakeBatch, maxIntakeQueue, size, in.storeBatch)
+	in.batches = batch.New(batch.Options[[]*models.NewAlert, []*models.Alert]{
+		Work: in.storeBatch, What: "alerts", Size: size, Max: maxIntakeBatch, Room: maxIntakeQueue,
+	})
 	return in
 }
 
 // Run takes alerts in until stop is closed and everything that was accepted is answered.
-func (in *Intake) Run(ctx context.Context, stop <-chan struct{}) { in.batches.run(ctx, stop) }
+func (in *Intake) Run(ctx context.Context, stop <-chan struct{}) { in.batches.Run(ctx, stop) }
 
 // Create stores valid alerts, all or none, and answers in their order. OVERLOADED when too many wait.
 func (in *Intake) Create(ctx context.Context, alerts []*models.NewAlert) ([]*models.Alert, error) {
-	created, err := in.batches.do(ctx, alerts)
+	created, err := in.batches.Do(ctx, alerts)
 	if models.HasCode(err, models.Overloaded) {
 		in.dispatcher.metrics.AlertsRefused(len(alerts))
 	}
