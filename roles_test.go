@@ -19,22 +19,23 @@ import (
 // Who may call what: every operation of the schema, so that a new one cannot slip through. Each role may what stands in its
 // rows; ADMIN may everything.
 var allowed = map[models.Role]string{
-	models.Reporter: `alert alerts viewer createAlert createAlerts`,
-	models.Viewing: `alert alerts channel channels channelTypes delivery deliveries previewRouting notificationPause silences silence viewer
+	models.Reporter: `alert alerts viewer createAlert createAlerts heartbeat`,
+	models.Viewing: `alert alerts channel channels channelTypes delivery deliveries previewRouting notificationPause silences silence rustbucket rustbuckets viewer
 		alertCreated alertUpdated deliveryUpdated feed feedCursor`,
-	models.Analyst: `alert alerts channel channels channelTypes delivery deliveries previewRouting notificationPause silences silence viewer
+	models.Analyst: `alert alerts channel channels channelTypes delivery deliveries previewRouting notificationPause silences silence rustbucket rustbuckets viewer
 		alertCreated alertUpdated deliveryUpdated feed feedCursor acknowledgeAlert resolveAlert reopenAlert assignAlert commentAlert
 		acknowledgeAlerts resolveAlerts reopenAlerts assignAlerts retryDelivery retryDeliveries`,
 	models.Admin: `tokens auditLog createChannel updateChannel setChannelsActive deleteChannels testChannel testChannels testChannelConfig
 		cancelDeliveries pauseNotifications resumeNotifications createSilence endSilence createToken revokeToken previewWebhookBody
-		rotateSigningSecret dropPreviousSigningSecret deleteAlerts`,
+		rotateSigningSecret dropPreviousSigningSecret deleteAlerts expectHeartbeat`,
 }
 
 // What a REPORTER can come to from there, through fields that ask for no role of their own.
 const reported = `Alert.acknowledgedAt Alert.acknowledgedBy Alert.assignee Alert.createdAt Alert.dedupKey Alert.details Alert.id Alert.isResolved Alert.message Alert.occurrences Alert.pauseReason
 	Alert.resolvedAt Alert.resolvedBy Alert.rustbucket Alert.severity Alert.source Alert.state Alert.type
 	AlertConnection.edges AlertConnection.nodes AlertConnection.pageInfo AlertConnection.totalCount AlertEdge.cursor AlertEdge.node
-	PageInfo.endCursor PageInfo.hasNextPage Rustbucket.id Rustbucket.name Viewer.name Viewer.role`
+	Heartbeat.dueAt Heartbeat.intervalSeconds Heartbeat.lastSeenAt Heartbeat.severity Heartbeat.state
+	PageInfo.endCursor PageInfo.hasNextPage Rustbucket.heartbeat Rustbucket.id Rustbucket.name Viewer.name Viewer.role`
 
 func TestRoles_EveryOperationIsForThoseWhoMayCallIt(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *server) {

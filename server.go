@@ -26,6 +26,7 @@ import (
 	"github.com/rustbucket/alerts/dispatch"
 	"github.com/rustbucket/alerts/feed"
 	"github.com/rustbucket/alerts/graph"
+	"github.com/rustbucket/alerts/heartbeat"
 	"github.com/rustbucket/alerts/metrics"
 	"github.com/rustbucket/alerts/models"
 	"github.com/rustbucket/alerts/notifiers"
@@ -173,6 +174,7 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 	dispatcher := newDispatcher(c, s, directory, counted, log)
 	s.OnCancel(dispatcher.Cancelled)
 	intake := dispatch.NewIntake(s, directory, dispatcher)
+	heartbeats := heartbeat.New(s, dispatcher, log)
 	events := feed.New(s, log)
 	r := &rooms{feed: events, dispatcher: dispatcher, streams: newPart(), intake: newPart(), sender: newPart(), rest: newPart()}
 	r.rest.run(directory.Run)
@@ -192,7 +194,7 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 		r.rest.run(retention.New(s, time.Duration(c.Retention), log).Run)
 	}
 	counted.Watch(metrics.Source{
-		Backlog: s.BacklogByType, Channels: directory.Healths, EventsLag: s.EventsLag,
+		Backlog: s.BacklogByType, Channels: directory.Healths, EventsLag: s.EventsLag, Rustbuckets: s.RustbucketStates,
 		Paused:      func(context.Context) (bool, error) { return directory.Pause() != nil, nil },
 		Subscribers: events.Readers, InFlight: dispatcher.InFlight,
 	})
@@ -201,9 +203,10 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 	r.login = sessions
 	r.sender.run(dispatcher.Run)
 	r.intake.run(func(ctx context.Context) { intake.Run(context.WithoutCancel(ctx), ctx.Done()) })
+	r.intake.run(func(ctx context.Context) { heartbeats.Run(context.WithoutCancel(ctx), ctx.Done()) })
 	r.api = tracing.Handler(graph.NewHandler(
 		&graph.Resolver{
-			Store: s, Directory: directory, Intake: intake, Dispatcher: dispatcher, Feed: events, Doorman: doorman, Log: log,
+			Store: s, Directory: directory, Intake: intake, Dispatcher: dispatcher, Heartbeats: heartbeats, Feed: events, Doorman: doorman, Log: log,
 			PublicURL: string(c.PublicURL), Around: models.Surroundings{NoMail: c.EmailHost == ""},
 		},
 		graph.Options{AllowedOrigins: c.AllowedOrigins, Sessions: sessions, Metrics: counted, Crowd: access.NewCrowd(), NoIntrospection: !bool(c.Introspection), Draining: r.streams.ctx},

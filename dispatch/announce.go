@@ -19,8 +19,8 @@ const (
 // tellAgain is how long nobody is told anew of the same channel's troubles: a channel that comes and goes would fill the others.
 const tellAgain = 10 * time.Minute
 
-// react decides what the server raises about what became of channels and deliveries. What becomes of the server's own
-// alerts raises nothing, so that they can never feed on themselves; they go to every matching channel but the one that
+// react decides what the server raises about what became of channels and deliveries. What becomes of alerts that it raised
+// so raises nothing, so that they can never feed on themselves; they go to every matching channel but the one that
 // they are about.
 func (d *Dispatcher) react(changes []*store.StateChange) store.Reaction {
 	var r store.Reaction
@@ -32,7 +32,7 @@ func (d *Dispatcher) react(changes []*store.StateChange) store.Reaction {
 		var failed []*store.Outcome
 		ordinary := false
 		for _, o := range c.Outcomes {
-			if o.Alert == nil || o.Alert.Source() == models.FromServer || o.Status == models.Delivered {
+			if o.Alert == nil || o.Alert.AboutTelling() || o.Status == models.Delivered {
 				continue
 			}
 			ordinary = true
@@ -105,6 +105,12 @@ func ownAlert(kind string, severity models.Severity, c *models.Channel, message 
 		Type: kind, Severity: severity, Message: message, Details: text, DedupKey: &key, Notify: true,
 		CreatedBy: models.ServerItself, AboutChannel: c.ID,
 	}
+}
+
+// Announce decides for every channel whether it is told about an alert of the server's own that another room raises. Settled follows
+// when it is stored.
+func (d *Dispatcher) Announce(a *models.NewAlert) store.AlertInsert {
+	return route(a, d.directory.rules())
 }
 
 // route decides for every channel whether it is told about an alert. Its deliveries are not leased.

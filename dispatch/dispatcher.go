@@ -69,7 +69,7 @@ type Dispatcher struct {
 func NewDispatcher(s *store.Store, directory *Directory, set notifiers.Set, timeout time.Duration, m *metrics.Metrics, log *slog.Logger) *Dispatcher {
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // never fails, as its documentation says
-	m.MetaAlertKinds(channelFailing, deliveryFailed)
+	m.MetaAlertKinds(channelFailing, deliveryFailed, models.RustbucketOffline)
 	return &Dispatcher{
 		store: s, directory: directory, notifiers: set, log: log, metrics: m, timeout: timeout, holder: hex.EncodeToString(id[:]),
 		records: make(chan report, maxRecordQueue), lanes: make(map[int64]*lane), held: make(map[int64]struct{}), successes: make(map[int64]time.Time),
@@ -304,7 +304,7 @@ func (d *Dispatcher) noteSuccesses(ctx context.Context) {
 		d.complain(ctx, "the times of the last successes could not be stored", err)
 		return
 	}
-	d.settled(recorded)
+	d.Settled(recorded)
 }
 
 // Drain makes the dispatcher begin no send any more. What comes in from here on waits in the database for others, or for

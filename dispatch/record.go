@@ -110,7 +110,7 @@ func (d *Dispatcher) recordBatch(ctx context.Context, batch []store.Outcome) (ap
 		switch {
 		case err == nil:
 			d.tell(batch, recorded.Applied)
-			d.settled(recorded)
+			d.Settled(recorded)
 			return recorded.Applied
 		case ctx.Err() != nil:
 			d.log.Error("outcomes could not be recorded before the end; the deliveries are made again", "deliveries", len(batch), "error", err)
@@ -177,8 +177,8 @@ func cancelReason(text string) string {
 	return metrics.ReasonCancelled
 }
 
-// settled follows up on what was recorded: channels that are in service again, and what is newly to be sent.
-func (d *Dispatcher) settled(r *store.Recorded) {
+// Settled follows up on what was recorded: channels that are in service again, and what is newly to be sent.
+func (d *Dispatcher) Settled(r *store.Recorded) {
 	d.countStates(r)
 	d.directory.observed(r.States)
 	waiting := r.Waiting

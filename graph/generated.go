@@ -41,12 +41,15 @@ type ResolverRoot interface {
 	Mutation() MutationResolver
 	Query() QueryResolver
 	RoutingDecision() RoutingDecisionResolver
+	Rustbucket() RustbucketResolver
+	RustbucketConnection() RustbucketConnectionResolver
 	Silence() SilenceResolver
 	Subscription() SubscriptionResolver
 }
 
 type DirectiveRoot struct {
 	HasRole func(ctx context.Context, obj any, next graphql.Resolver, anyOf []models.Role) (res any, err error)
+	Text    func(ctx context.Context, obj any, next graphql.Resolver) (res any, err error)
 }
 
 type ComplexityRoot struct {
@@ -119,12 +122,16 @@ type MutationResolver interface {
 	EndSilence(ctx context.Context, id int64) (*models.Silence, error)
 	CreateToken(ctx context.Context, input CreateTokenInput) (*CreatedToken, error)
 	RevokeToken(ctx context.Context, id int64) (*models.Token, error)
+	Heartbeat(ctx context.Context, rustbucketID int64, name *string) (*models.Rustbucket, error)
+	ExpectHeartbeat(ctx context.Context, rustbucketID int64, intervalSeconds *int, severity models.Severity) (*models.Rustbucket, error)
 }
 type QueryResolver interface {
 	Alert(ctx context.Context, id int64) (*models.Alert, error)
 	Alerts(ctx context.Context, filter *models.AlertFilter, first *int, after *string) (*AlertConnection, error)
 	Channel(ctx context.Context, id int64) (*models.Channel, error)
 	Channels(ctx context.Context, filter *models.ChannelFilter) ([]*models.Channel, error)
+	Rustbucket(ctx context.Context, id int64) (*models.Rustbucket, error)
+	Rustbuckets(ctx context.Context, filter *models.RustbucketFilter, first *int, after *string) (*RustbucketConnection, error)
 	Delivery(ctx context.Context, id int64) (*models.Delivery, error)
 	Deliveries(ctx context.Context, filter *models.DeliveryFilter, first *int, after *string) (*DeliveryConnection, error)
 	PreviewRouting(ctx context.Context, input CreateAlertInput) ([]*models.RoutingDecision, error)
@@ -140,6 +147,14 @@ type QueryResolver interface {
 }
 type RoutingDecisionResolver interface {
 	Channel(ctx context.Context, obj *models.RoutingDecision) (*models.Channel, error)
+}
+type RustbucketResolver interface {
+	CreatedAt(ctx context.Context, obj *models.Rustbucket) (*time.Time, error)
+	OpenAlerts(ctx context.Context, obj *models.Rustbucket) (int, error)
+	Heartbeat(ctx context.Context, obj *models.Rustbucket) (*models.Heartbeat, error)
+}
+type RustbucketConnectionResolver interface {
+	TotalCount(ctx context.Context, obj *RustbucketConnection) (int, error)
 }
 type SilenceResolver interface {
 	IsActive(ctx context.Context, obj *models.Silence) (bool, error)
@@ -192,6 +207,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("OpsgenieConfigInput", ec.unmarshalInputOpsgenieConfigInput),
 			graphql.NewInputUnmarshaler("PagerDutyConfigInput", ec.unmarshalInputPagerDutyConfigInput),
 			graphql.NewInputUnmarshaler("RateLimitInput", ec.unmarshalInputRateLimitInput),
+			graphql.NewInputUnmarshaler("RustbucketFilter", ec.unmarshalInputRustbucketFilter),
 			graphql.NewInputUnmarshaler("RustbucketInput", ec.unmarshalInputRustbucketInput),
 			graphql.NewInputUnmarshaler("SlackConfigInput", ec.unmarshalInputSlackConfigInput),
 			graphql.NewInputUnmarshaler("TeamsConfigInput", ec.unmarshalInputTeamsConfigInput),
@@ -308,6 +324,9 @@ Otherwise the field answers with the error code FORBIDDEN.
 """
 directive @hasRole("The roles that may use the field, beside ADMIN." anyOf: [Role!]! = []) on FIELD_DEFINITION
 
+"The argument is an id that a registry gives, a text such as ` + "`" + `BKT123456` + "`" + `, not one of the server's own numbers."
+directive @text on ARGUMENT_DEFINITION
+
 "A moment in RFC 3339, UTC, to the microsecond: ` + "`" + `2025-12-12T10:30:00Z` + "`" + `."
 scalar Time @specifiedBy(url: "https://www.rfc-editor.org/rfc/rfc3339")
 
@@ -387,7 +406,10 @@ enum HealthState {
 enum AlertSource {
   "A caller of this API."
   API
-  "The server itself, about a channel (` + "`" + `channel_failing` + "`" + `) or a delivery that was given up (` + "`" + `delivery_failed` + "`" + `). Goes to the other channels."
+  """
+  The server itself, about a channel (` + "`" + `channel_failing` + "`" + `) or a delivery that was given up (` + "`" + `delivery_failed` + "`" + `), told to the other
+  channels; or about a rustbucket that was not heard of in time (` + "`" + `rustbucket_offline` + "`" + `).
+  """
   SERVER
   "The registry that came before: ` + "`" + `import-django` + "`" + ` took it over, with its times. Nobody was told again, and it is not in the feed."
   IMPORT
@@ -427,7 +449,7 @@ enum Afterwards {
 
 "What a token may do."
 enum Role {
-  "Create alerts and read back what it created: for machines and scripts."
+  "Create alerts and read back what it created, and send heartbeats: for machines and scripts."
   REPORTER
   "Read everything but secrets and tokens; subscribe."
   VIEWER
@@ -456,6 +478,19 @@ type Query {
 
   "All channels, newest first."
   channels("Only channels that match all of its fields." filter: ChannelFilter): [Channel!]! @hasRole(anyOf: [VIEWER, ANALYST])
+
+  "One rustbucket. NOT_FOUND when none of this id was ever heard of."
+  rustbucket("The rustbucket's id." id: ID! @text): Rustbucket @hasRole(anyOf: [VIEWER, ANALYST])
+
+  "Rustbuckets in the order of their ids."
+  rustbuckets(
+    "Only rustbuckets that match all of its fields."
+    filter: RustbucketFilter
+    "How many at most, 0 to 500."
+    first: Int = 50
+    "The ` + "`" + `endCursor` + "`" + ` of the page before."
+    after: String
+  ): RustbucketConnection! @hasRole(anyOf: [VIEWER, ANALYST])
 
   "One delivery. NOT_FOUND when there is none."
   delivery("The delivery's id." id: ID!): Delivery @hasRole(anyOf: [VIEWER, ANALYST])
@@ -679,6 +714,31 @@ type Mutation {
 
   "Ends a token at once. Its streams close within 10 s. One that is over already stays as it is."
   revokeToken("The token's id." id: ID!): Token! @hasRole
+
+  """
+  Says that a rustbucket lives. One of which nothing was heard before is registered. When the server has said that it is offline, the
+  alert is resolved. Of the answer a REPORTER may see ` + "`" + `id` + "`" + `, ` + "`" + `name` + "`" + ` and ` + "`" + `heartbeat` + "`" + `.
+  """
+  heartbeat(
+    "The rustbucket's id in the registry, 1 to 255 characters: ` + "`" + `BKT123456` + "`" + `."
+    rustbucketId: ID! @text
+    "Its name, 1 to 255 characters; left out = as it is, which is the id until somebody tells it."
+    name: String
+  ): Rustbucket! @hasRole(anyOf: [REPORTER])
+
+  """
+  Says how often a rustbucket is to be heard of. When it is not, an alert of type ` + "`" + `rustbucket_offline` + "`" + ` is raised, and resolved at
+  its next heartbeat. The first interval begins now; one that is offline stays so until it is heard of. Null ends the watch, and
+  resolves the alert if it is open.
+  """
+  expectHeartbeat(
+    "The rustbucket's id; one of which nothing was heard before is registered."
+    rustbucketId: ID! @text
+    "The longest time between two heartbeats in seconds, 5 to 604800 (a week): better three times the one at which they are sent. Null = none is expected any more."
+    intervalSeconds: Int
+    "How bad it is when one is missed."
+    severity: Severity! = HIGH
+  ): Rustbucket! @hasRole
 }
 
 type Subscription {
@@ -722,6 +782,34 @@ input CreateAlertInput {
   dedupKey: String
   "False: stored and streamed, but nobody is told."
   notify: Boolean! = true
+}
+
+"Which rustbuckets. All given fields must match."
+input RustbucketFilter {
+  "Id or name contains this text, whatever the case of its letters."
+  search: String
+  "In one of these states; none = all. UNWATCHED are also those of which no heartbeat ever came."
+  heartbeatStates: [HeartbeatState!]
+}
+
+"A page of rustbuckets."
+type RustbucketConnection {
+  "The rustbuckets with their cursors."
+  edges: [RustbucketEdge!]!
+  "The rustbuckets."
+  nodes: [Rustbucket!]!
+  "Where this page ends."
+  pageInfo: PageInfo!
+  "How many match the filter in all."
+  totalCount: Int!
+}
+
+"A rustbucket in a page."
+type RustbucketEdge {
+  "Its place: pages go on behind it."
+  cursor: String!
+  "The rustbucket."
+  node: Rustbucket!
 }
 
 "The machine that an alert is about. Registered when first seen; its name is kept up to date."
@@ -805,6 +893,36 @@ type Rustbucket {
   id: ID!
   "Its name as last reported."
   name: String!
+  "When it was first heard of."
+  createdAt: Time! @hasRole(anyOf: [VIEWER, ANALYST])
+  "How many alerts about it are open."
+  openAlerts: Int! @hasRole(anyOf: [VIEWER, ANALYST])
+  "How it lives; null when no heartbeat is expected of it and none came."
+  heartbeat: Heartbeat
+}
+
+"Whether a rustbucket is heard of."
+type Heartbeat {
+  "In a word."
+  state: HeartbeatState!
+  "The longest time between two heartbeats, in seconds; null = none is expected."
+  intervalSeconds: Int
+  "The severity of the alert that a missed one raises."
+  severity: Severity!
+  "When the last one came, to about 10 seconds while none is expected; null = none came yet."
+  lastSeenAt: Time
+  "When the next one is missed; null while none is expected or the rustbucket is offline."
+  dueAt: Time
+}
+
+"Whether a rustbucket is heard of."
+enum HeartbeatState {
+  "No heartbeat is expected."
+  UNWATCHED
+  "It was heard of in time, or its first interval is not over."
+  ONLINE
+  "It was not heard of in time."
+  OFFLINE
 }
 
 "A channel to be created."
@@ -1486,6 +1604,8 @@ enum AuditAction {
   SILENCE_ENDED
   "The channels' secrets were sealed anew under another key."
   SECRETS_RESEALED
+  "It was changed how often a rustbucket is to be heard of, or how bad it is when it is not; ` + "`" + `subjectName` + "`" + ` is its id."
+  HEARTBEAT_EXPECTED
 }
 
 "Who changed what."
@@ -1960,6 +2080,22 @@ func (ec *executionContext) childFields_FeedEvent(ctx context.Context, field gra
 	return nil, fmt.Errorf("no field named %q was found under type FeedEvent", field.Name)
 }
 
+func (ec *executionContext) childFields_Heartbeat(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "state":
+		return ec.fieldContext_Heartbeat_state(ctx, field)
+	case "intervalSeconds":
+		return ec.fieldContext_Heartbeat_intervalSeconds(ctx, field)
+	case "severity":
+		return ec.fieldContext_Heartbeat_severity(ctx, field)
+	case "lastSeenAt":
+		return ec.fieldContext_Heartbeat_lastSeenAt(ctx, field)
+	case "dueAt":
+		return ec.fieldContext_Heartbeat_dueAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Heartbeat", field.Name)
+}
+
 func (ec *executionContext) childFields_NotificationPause(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "since":
@@ -2038,8 +2174,38 @@ func (ec *executionContext) childFields_Rustbucket(ctx context.Context, field gr
 		return ec.fieldContext_Rustbucket_id(ctx, field)
 	case "name":
 		return ec.fieldContext_Rustbucket_name(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Rustbucket_createdAt(ctx, field)
+	case "openAlerts":
+		return ec.fieldContext_Rustbucket_openAlerts(ctx, field)
+	case "heartbeat":
+		return ec.fieldContext_Rustbucket_heartbeat(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Rustbucket", field.Name)
+}
+
+func (ec *executionContext) childFields_RustbucketConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_RustbucketConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_RustbucketConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_RustbucketConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_RustbucketConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RustbucketConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_RustbucketEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_RustbucketEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_RustbucketEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RustbucketEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_Silence(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2500,6 +2666,124 @@ func (ec *executionContext) field_Mutation_endSilence_args(ctx context.Context, 
 	}
 	args["id"] = arg0
 	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_expectHeartbeat_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+
+	arg0, err := ec.field_Mutation_expectHeartbeat_argsRustbucketID(ctx, rawArgs)
+	if err != nil {
+		return nil, err
+	}
+	args["rustbucketId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "intervalSeconds",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["intervalSeconds"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "severity",
+		func(ctx context.Context, v any) (models.Severity, error) {
+			return ec.unmarshalNSeverity2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐSeverity(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["severity"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_expectHeartbeat_argsRustbucketID(
+	ctx context.Context,
+	rawArgs map[string]any,
+) (int64, error) {
+	ctx = graphql.WithPathContext(ctx, graphql.NewPathWithField("rustbucketId"))
+	directive0 := func(ctx context.Context) (any, error) {
+		tmp, ok := rawArgs["rustbucketId"]
+		if !ok {
+			var zeroVal int64
+			return zeroVal, nil
+		}
+		return ec.unmarshalNID2int64(ctx, tmp)
+	}
+
+	directive1 := func(ctx context.Context) (any, error) {
+		if ec.Directives.Text == nil {
+			var zeroVal int64
+			return zeroVal, errors.New("directive text is not implemented")
+		}
+		return ec.Directives.Text(ctx, rawArgs, directive0)
+	}
+
+	tmp, err := directive1(ctx)
+	if err != nil {
+		var zeroVal int64
+		return zeroVal, graphql.ErrorOnPath(ctx, err)
+	}
+	if data, ok := tmp.(int64); ok {
+		return data, nil
+	} else {
+		var zeroVal int64
+		return zeroVal, graphql.ErrorOnPath(ctx, fmt.Errorf(`unexpected type %T from directive, should be int64`, tmp))
+	}
+}
+
+func (ec *executionContext) field_Mutation_heartbeat_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+
+	arg0, err := ec.field_Mutation_heartbeat_argsRustbucketID(ctx, rawArgs)
+	if err != nil {
+		return nil, err
+	}
+	args["rustbucketId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "name",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["name"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_heartbeat_argsRustbucketID(
+	ctx context.Context,
+	rawArgs map[string]any,
+) (int64, error) {
+	ctx = graphql.WithPathContext(ctx, graphql.NewPathWithField("rustbucketId"))
+	directive0 := func(ctx context.Context) (any, error) {
+		tmp, ok := rawArgs["rustbucketId"]
+		if !ok {
+			var zeroVal int64
+			return zeroVal, nil
+		}
+		return ec.unmarshalNID2int64(ctx, tmp)
+	}
+
+	directive1 := func(ctx context.Context) (any, error) {
+		if ec.Directives.Text == nil {
+			var zeroVal int64
+			return zeroVal, errors.New("directive text is not implemented")
+		}
+		return ec.Directives.Text(ctx, rawArgs, directive0)
+	}
+
+	tmp, err := directive1(ctx)
+	if err != nil {
+		var zeroVal int64
+		return zeroVal, graphql.ErrorOnPath(ctx, err)
+	}
+	if data, ok := tmp.(int64); ok {
+		return data, nil
+	} else {
+		var zeroVal int64
+		return zeroVal, graphql.ErrorOnPath(ctx, fmt.Errorf(`unexpected type %T from directive, should be int64`, tmp))
+	}
 }
 
 func (ec *executionContext) field_Mutation_pauseNotifications_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
@@ -2971,6 +3255,83 @@ func (ec *executionContext) field_Query_previewWebhookBody_args(ctx context.Cont
 		return nil, err
 	}
 	args["digest"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_rustbucket_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+
+	arg0, err := ec.field_Query_rustbucket_argsID(ctx, rawArgs)
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_rustbucket_argsID(
+	ctx context.Context,
+	rawArgs map[string]any,
+) (int64, error) {
+	ctx = graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+	directive0 := func(ctx context.Context) (any, error) {
+		tmp, ok := rawArgs["id"]
+		if !ok {
+			var zeroVal int64
+			return zeroVal, nil
+		}
+		return ec.unmarshalNID2int64(ctx, tmp)
+	}
+
+	directive1 := func(ctx context.Context) (any, error) {
+		if ec.Directives.Text == nil {
+			var zeroVal int64
+			return zeroVal, errors.New("directive text is not implemented")
+		}
+		return ec.Directives.Text(ctx, rawArgs, directive0)
+	}
+
+	tmp, err := directive1(ctx)
+	if err != nil {
+		var zeroVal int64
+		return zeroVal, graphql.ErrorOnPath(ctx, err)
+	}
+	if data, ok := tmp.(int64); ok {
+		return data, nil
+	} else {
+		var zeroVal int64
+		return zeroVal, graphql.ErrorOnPath(ctx, fmt.Errorf(`unexpected type %T from directive, should be int64`, tmp))
+	}
+}
+
+func (ec *executionContext) field_Query_rustbuckets_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*models.RustbucketFilter, error) {
+			return ec.unmarshalORustbucketFilter2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRustbucketFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
 	return args, nil
 }
 
@@ -6403,6 +6764,121 @@ func (ec *executionContext) fieldContext_FeedEvent_change(_ context.Context, fie
 	return fc, nil
 }
 
+func (ec *executionContext) _Heartbeat_state(ctx context.Context, field graphql.CollectedField, obj *models.Heartbeat) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Heartbeat_state(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.State(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v models.HeartbeatState) graphql.Marshaler {
+			return ec.marshalNHeartbeatState2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐHeartbeatState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Heartbeat_state(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Heartbeat", field, true, false, "HeartbeatState")
+}
+
+func (ec *executionContext) _Heartbeat_intervalSeconds(ctx context.Context, field graphql.CollectedField, obj *models.Heartbeat) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Heartbeat_intervalSeconds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IntervalSeconds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Heartbeat_intervalSeconds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Heartbeat", field, false, false, "Int")
+}
+
+func (ec *executionContext) _Heartbeat_severity(ctx context.Context, field graphql.CollectedField, obj *models.Heartbeat) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Heartbeat_severity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Severity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v models.Severity) graphql.Marshaler {
+			return ec.marshalNSeverity2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐSeverity(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Heartbeat_severity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Heartbeat", field, false, false, "Severity")
+}
+
+func (ec *executionContext) _Heartbeat_lastSeenAt(ctx context.Context, field graphql.CollectedField, obj *models.Heartbeat) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Heartbeat_lastSeenAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LastSeenAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Heartbeat_lastSeenAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Heartbeat", field, false, false, "Time")
+}
+
+func (ec *executionContext) _Heartbeat_dueAt(ctx context.Context, field graphql.CollectedField, obj *models.Heartbeat) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Heartbeat_dueAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DueAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Heartbeat_dueAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Heartbeat", field, false, false, "Time")
+}
+
 func (ec *executionContext) _Mutation_createAlert(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8242,6 +8718,130 @@ func (ec *executionContext) fieldContext_Mutation_revokeToken(ctx context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_heartbeat(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_heartbeat(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().Heartbeat(ctx, fc.Args["rustbucketId"].(int64), fc.Args["name"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"REPORTER"})
+				if err != nil {
+					var zeroVal *models.Rustbucket
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal *models.Rustbucket
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *models.Rustbucket) graphql.Marshaler {
+			return ec.marshalNRustbucket2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRustbucket(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_heartbeat(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Rustbucket(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_heartbeat_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_expectHeartbeat(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_expectHeartbeat(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ExpectHeartbeat(ctx, fc.Args["rustbucketId"].(int64), fc.Args["intervalSeconds"].(*int), fc.Args["severity"].(models.Severity))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{})
+				if err != nil {
+					var zeroVal *models.Rustbucket
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal *models.Rustbucket
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *models.Rustbucket) graphql.Marshaler {
+			return ec.marshalNRustbucket2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRustbucket(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_expectHeartbeat(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Rustbucket(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_expectHeartbeat_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _NotificationPause_since(ctx context.Context, field graphql.CollectedField, obj *models.Pause) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8737,6 +9337,130 @@ func (ec *executionContext) fieldContext_Query_channels(ctx context.Context, fie
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Query_channels_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_rustbucket(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_rustbucket(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Rustbucket(ctx, fc.Args["id"].(int64))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"VIEWER", "ANALYST"})
+				if err != nil {
+					var zeroVal *models.Rustbucket
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal *models.Rustbucket
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *models.Rustbucket) graphql.Marshaler {
+			return ec.marshalORustbucket2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRustbucket(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_rustbucket(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Rustbucket(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_rustbucket_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_rustbuckets(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_rustbuckets(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Rustbuckets(ctx, fc.Args["filter"].(*models.RustbucketFilter), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"VIEWER", "ANALYST"})
+				if err != nil {
+					var zeroVal *RustbucketConnection
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal *RustbucketConnection
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *RustbucketConnection) graphql.Marshaler {
+			return ec.marshalNRustbucketConnection2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋgraphᚐRustbucketConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_rustbuckets(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RustbucketConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_rustbuckets_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -9809,6 +10533,294 @@ func (ec *executionContext) _Rustbucket_name(ctx context.Context, field graphql.
 }
 func (ec *executionContext) fieldContext_Rustbucket_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Rustbucket", field, false, false, "String")
+}
+
+func (ec *executionContext) _Rustbucket_createdAt(ctx context.Context, field graphql.CollectedField, obj *models.Rustbucket) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Rustbucket_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Rustbucket().CreatedAt(ctx, obj)
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"VIEWER", "ANALYST"})
+				if err != nil {
+					var zeroVal *time.Time
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal *time.Time
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, obj, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalNTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Rustbucket_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Rustbucket", field, true, true, "Time")
+}
+
+func (ec *executionContext) _Rustbucket_openAlerts(ctx context.Context, field graphql.CollectedField, obj *models.Rustbucket) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Rustbucket_openAlerts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Rustbucket().OpenAlerts(ctx, obj)
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"VIEWER", "ANALYST"})
+				if err != nil {
+					var zeroVal int
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal int
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, obj, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Rustbucket_openAlerts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Rustbucket", field, true, true, "Int")
+}
+
+func (ec *executionContext) _Rustbucket_heartbeat(ctx context.Context, field graphql.CollectedField, obj *models.Rustbucket) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Rustbucket_heartbeat(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Rustbucket().Heartbeat(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *models.Heartbeat) graphql.Marshaler {
+			return ec.marshalOHeartbeat2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐHeartbeat(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Rustbucket_heartbeat(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Rustbucket",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Heartbeat(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RustbucketConnection_edges(ctx context.Context, field graphql.CollectedField, obj *RustbucketConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RustbucketConnection_edges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*RustbucketEdge) graphql.Marshaler {
+			return ec.marshalNRustbucketEdge2ᚕᚖgithubᚗcomᚋrustbucketᚋalertsᚋgraphᚐRustbucketEdgeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RustbucketConnection_edges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RustbucketConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RustbucketEdge(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RustbucketConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *RustbucketConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RustbucketConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*models.Rustbucket) graphql.Marshaler {
+			return ec.marshalNRustbucket2ᚕᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRustbucketᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RustbucketConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RustbucketConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Rustbucket(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RustbucketConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *RustbucketConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RustbucketConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋgraphᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RustbucketConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RustbucketConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RustbucketConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *RustbucketConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RustbucketConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.RustbucketConnection().TotalCount(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RustbucketConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RustbucketConnection", field, true, true, "Int")
+}
+
+func (ec *executionContext) _RustbucketEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *RustbucketEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RustbucketEdge_cursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RustbucketEdge_cursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RustbucketEdge", field, false, false, "String")
+}
+
+func (ec *executionContext) _RustbucketEdge_node(ctx context.Context, field graphql.CollectedField, obj *RustbucketEdge) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RustbucketEdge_node(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *models.Rustbucket) graphql.Marshaler {
+			return ec.marshalNRustbucket2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRustbucket(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RustbucketEdge_node(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RustbucketEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Rustbucket(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Silence_id(ctx context.Context, field graphql.CollectedField, obj *models.Silence) (ret graphql.Marshaler) {
@@ -13020,6 +14032,55 @@ func UnmarshalRateLimitInput(ctx context.Context, raw any) (models.RateLimit, er
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputRustbucketFilter(ctx context.Context, obj any) (models.RustbucketFilter, error) {
+	var it models.RustbucketFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"search", "heartbeatStates"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "search":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("search"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Search = data
+		case "heartbeatStates":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("heartbeatStates"))
+			data, err := ec.unmarshalOHeartbeatState2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐHeartbeatStateᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.HeartbeatStates = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRustbucketFilter unmarshals raw into the RustbucketFilter input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRustbucketFilter(ctx context.Context, raw any) (models.RustbucketFilter, error) {
+	var out models.RustbucketFilter
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RustbucketFilter", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputRustbucketInput(ctx context.Context, obj any) (models.Rustbucket, error) {
 	var it models.Rustbucket
 	if obj == nil {
@@ -14552,6 +15613,59 @@ func (ec *executionContext) _FeedEvent(ctx context.Context, sel ast.SelectionSet
 	return out
 }
 
+var heartbeatImplementors = []string{"Heartbeat"}
+
+func (ec *executionContext) _Heartbeat(ctx context.Context, sel ast.SelectionSet, obj *models.Heartbeat) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, heartbeatImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Heartbeat")
+		case "state":
+			out.Values[i] = ec._Heartbeat_state(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "intervalSeconds":
+			out.Values[i] = ec._Heartbeat_intervalSeconds(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "severity":
+			out.Values[i] = ec._Heartbeat_severity(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "lastSeenAt":
+			out.Values[i] = ec._Heartbeat_lastSeenAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "dueAt":
+			out.Values[i] = ec._Heartbeat_dueAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var mutationImplementors = []string{"Mutation"}
 
 func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet) graphql.Marshaler {
@@ -14777,6 +15891,20 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "revokeToken":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_revokeToken(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "heartbeat":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_heartbeat(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expectHeartbeat":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_expectHeartbeat(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -15007,6 +16135,18 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_channels(ctx, field)
+				})
+		case "rustbucket":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_rustbucket(ctx, field)
+				})
+		case "rustbuckets":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_rustbuckets(ctx, field)
 				})
 		case "delivery":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
@@ -15293,10 +16433,115 @@ func (ec *executionContext) _Rustbucket(ctx context.Context, sel ast.SelectionSe
 		case "id":
 			out.Values[i] = ec._Rustbucket_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "name":
 			out.Values[i] = ec._Rustbucket_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Rustbucket_createdAt(ctx, field, obj)
+				})
+		case "openAlerts":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Rustbucket_openAlerts(ctx, field, obj)
+				})
+		case "heartbeat":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Rustbucket_heartbeat(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var rustbucketConnectionImplementors = []string{"RustbucketConnection"}
+
+func (ec *executionContext) _RustbucketConnection(ctx context.Context, sel ast.SelectionSet, obj *RustbucketConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rustbucketConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RustbucketConnection")
+		case "edges":
+			out.Values[i] = ec._RustbucketConnection_edges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "nodes":
+			out.Values[i] = ec._RustbucketConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pageInfo":
+			out.Values[i] = ec._RustbucketConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalCount":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._RustbucketConnection_totalCount(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var rustbucketEdgeImplementors = []string{"RustbucketEdge"}
+
+func (ec *executionContext) _RustbucketEdge(ctx context.Context, sel ast.SelectionSet, obj *RustbucketEdge) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, rustbucketEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RustbucketEdge")
+		case "cursor":
+			out.Values[i] = ec._RustbucketEdge_cursor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = ec._RustbucketEdge_node(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -16591,6 +17836,16 @@ func (ec *executionContext) marshalNHealthState2githubᚗcomᚋrustbucketᚋaler
 	return v
 }
 
+func (ec *executionContext) unmarshalNHeartbeatState2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐHeartbeatState(ctx context.Context, v any) (models.HeartbeatState, error) {
+	var res models.HeartbeatState
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNHeartbeatState2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐHeartbeatState(ctx context.Context, sel ast.SelectionSet, v models.HeartbeatState) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) unmarshalNID2int64(ctx context.Context, v any) (int64, error) {
 	res, err := scalar.UnmarshalNumber(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -16793,6 +18048,62 @@ func (ec *executionContext) marshalNRoutingReason2githubᚗcomᚋrustbucketᚋal
 	return v
 }
 
+func (ec *executionContext) marshalNRustbucket2ᚕᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRustbucketᚄ(ctx context.Context, sel ast.SelectionSet, v []*models.Rustbucket) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRustbucket2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRustbucket(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNRustbucket2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRustbucket(ctx context.Context, sel ast.SelectionSet, v *models.Rustbucket) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Rustbucket!")
+		return graphql.Null
+	}
+	return ec._Rustbucket(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNRustbucketConnection2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋgraphᚐRustbucketConnection(ctx context.Context, sel ast.SelectionSet, v *RustbucketConnection) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RustbucketConnection!")
+		return graphql.Null
+	}
+	return ec._RustbucketConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNRustbucketEdge2ᚕᚖgithubᚗcomᚋrustbucketᚋalertsᚋgraphᚐRustbucketEdgeᚄ(ctx context.Context, sel ast.SelectionSet, v []*RustbucketEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRustbucketEdge2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋgraphᚐRustbucketEdge(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNRustbucketEdge2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋgraphᚐRustbucketEdge(ctx context.Context, sel ast.SelectionSet, v *RustbucketEdge) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RustbucketEdge!")
+		return graphql.Null
+	}
+	return ec._RustbucketEdge(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNSeverity2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐSeverity(ctx context.Context, v any) (models.Severity, error) {
 	var res models.Severity
 	err := res.UnmarshalGQL(v)
@@ -16932,6 +18243,24 @@ func (ec *executionContext) unmarshalNTime2timeᚐTime(ctx context.Context, v an
 func (ec *executionContext) marshalNTime2timeᚐTime(ctx context.Context, sel ast.SelectionSet, v time.Time) graphql.Marshaler {
 	_ = sel
 	res := scalar.MarshalTime(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "Time!")
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNTime2ᚖtimeᚐTime(ctx context.Context, v any) (*time.Time, error) {
+	res, err := scalar.UnmarshalTime(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNTime2ᚖtimeᚐTime(ctx context.Context, sel ast.SelectionSet, v *time.Time) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "Time!")
+		return graphql.Null
+	}
+	_ = sel
+	res := scalar.MarshalTime(*v)
 	if res == graphql.Null {
 		graphql.AddInvalidNullFromMarshaler(ctx, "Time!")
 	}
@@ -17443,6 +18772,49 @@ func (ec *executionContext) marshalOFloat2ᚖfloat64(ctx context.Context, sel as
 	return graphql.WrapContextMarshaler(ctx, res)
 }
 
+func (ec *executionContext) marshalOHeartbeat2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐHeartbeat(ctx context.Context, sel ast.SelectionSet, v *models.Heartbeat) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Heartbeat(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOHeartbeatState2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐHeartbeatStateᚄ(ctx context.Context, v any) ([]models.HeartbeatState, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]models.HeartbeatState, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNHeartbeatState2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐHeartbeatState(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOHeartbeatState2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐHeartbeatStateᚄ(ctx context.Context, sel ast.SelectionSet, v []models.HeartbeatState) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNHeartbeatState2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐHeartbeatState(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalOID2ᚕint64ᚄ(ctx context.Context, v any) ([]int64, error) {
 	if v == nil {
 		return nil, nil
@@ -17612,6 +18984,14 @@ func (ec *executionContext) marshalORustbucket2ᚖgithubᚗcomᚋrustbucketᚋal
 		return graphql.Null
 	}
 	return ec._Rustbucket(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalORustbucketFilter2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRustbucketFilter(ctx context.Context, v any) (*models.RustbucketFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputRustbucketFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalORustbucketInput2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRustbucket(ctx context.Context, v any) (*models.Rustbucket, error) {

@@ -58,7 +58,7 @@ type Options struct {
 // NewHandler serves the API over POST, GET, WebSocket and SSE.
 func NewHandler(r *Resolver, o Options) http.Handler {
 	r.turns = newTurns()
-	srv := handler.New(NewExecutableSchema(Config{Resolvers: r, Directives: DirectiveRoot{HasRole: access.HasRole}}))
+	srv := handler.New(NewExecutableSchema(Config{Resolvers: r, Directives: DirectiveRoot{HasRole: access.HasRole, Text: text}}))
 	limit := int64(maxBodyBytes)
 	srv.AddTransport(transport.Websocket{
 		Implementation:        newSockets(func(req *http.Request) bool { return originAllowed(req, o.AllowedOrigins) }, o.Draining),

@@ -21,6 +21,9 @@ type loads struct {
 	healths    lookup[int64, *models.ChannelHealth] // by channel
 	silences   lookup[int64, *models.Silence]
 	silenced   lookup[int64, int] // how many alerts, by silence
+
+	rustbuckets lookup[string, *models.Rustbucket]
+	openAlerts  lookup[string, int] // by rustbucket
 }
 
 func (r *Resolver) newLoads() *loads {
@@ -50,6 +53,8 @@ func (r *Resolver) newLoads() *loads {
 		return r.Store.SilencesByID(ctx, ids)
 	}
 	l.silenced.fetch = r.Store.SilencedAlerts
+	l.rustbuckets.fetch = r.Store.RustbucketsByID
+	l.openAlerts.fetch = r.Store.OpenAlertsOf
 	return l
 }
 
@@ -60,6 +65,30 @@ func (l *loads) expectAbout(a *models.Alert) {
 	if a.SilenceID != nil {
 		l.silences.expect(*a.SilenceID)
 	}
+	l.expectRustbucket(a.Rustbucket)
+}
+
+// expectRustbucket says that the fields of this rustbucket may be asked for; nil = there is none.
+func (l *loads) expectRustbucket(b *models.Rustbucket) {
+	if b == nil {
+		return
+	}
+	l.openAlerts.expect(b.ID)
+	if b.CreatedAt.IsZero() {
+		l.rustbuckets.expect(b.ID)
+	}
+}
+
+// rustbucket gives all that is known of a rustbucket that something is about.
+func (r *Resolver) rustbucket(ctx context.Context, b *models.Rustbucket) (*models.Rustbucket, error) {
+	if !b.CreatedAt.IsZero() {
+		return b, nil
+	}
+	known, err := r.loads(ctx).rustbuckets.get(ctx, b.ID)
+	if err == nil && known == nil {
+		err = models.Missing("rustbucket", b.ID)
+	}
+	return known, err
 }
 
 // expectOf says that the fields of these deliveries may be asked for.

@@ -128,6 +128,14 @@ type RotatedSecret struct {
 	Channel *models.Channel `json:"channel"`
 }
 
+// A rustbucket in a page.
+type RustbucketEdge struct {
+	// Its place: pages go on behind it.
+	Cursor string `json:"cursor"`
+	// The rustbucket.
+	Node *models.Rustbucket `json:"node"`
+}
+
 // What changes about a channel. A field left out keeps its value.
 type UpdateChannelInput struct {
 	// A name of your own, 1 to 255 characters, unique among the channels.

@@ -36,48 +36,64 @@ type AuditConnection struct {
 	filter   *models.AuditFilter
 }
 
+// RustbucketConnection is a page of rustbuckets.
+type RustbucketConnection struct {
+	Edges    []*RustbucketEdge
+	Nodes    []*models.Rustbucket
+	PageInfo *PageInfo
+	filter   *models.RustbucketFilter
+}
+
 // What a cursor belongs to.
 const (
 	alertCursor    = "a"
 	deliveryCursor = "d"
 	feedCursor     = "f"
 	auditCursor    = "u"
+	bucketCursor   = "r"
 )
 
 // cursor names a place in a list of this database; it means nothing in another list or database.
 func (r *Resolver) cursor(list string, n int64) string {
-	return encodeCursor(list, r.Store.DatabaseID(), n)
+	return encodeCursor(list, r.Store.DatabaseID(), strconv.FormatInt(n, 10))
 }
 
 // position gives the place that a cursor names, or BAD_USER_INPUT for a cursor from elsewhere.
 func (r *Resolver) position(list, cursor string) (int64, error) {
-	return parseCursor(list, r.Store.DatabaseID(), cursor)
+	return parseNumber(list, r.Store.DatabaseID(), cursor)
 }
 
-func encodeCursor(list, database string, n int64) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(list + ":" + database + ":" + strconv.FormatInt(n, 10)))
+func encodeCursor(list, database, place string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(list + ":" + database + ":" + place))
 }
 
 // parseCursor takes exactly what encodeCursor gives.
-func parseCursor(list, database, cursor string) (int64, error) {
+func parseCursor(list, database, cursor string) (string, error) {
 	if b, err := base64.RawURLEncoding.Strict().DecodeString(cursor); err == nil {
-		if digits, ok := strings.CutPrefix(string(b), list+":"+database+":"); ok {
-			if n, err := strconv.ParseInt(digits, 10, 64); err == nil && n >= 0 && encodeCursor(list, database, n) == cursor {
-				return n, nil
-			}
+		if place, ok := strings.CutPrefix(string(b), list+":"+database+":"); ok && encodeCursor(list, database, place) == cursor {
+			return place, nil
 		}
 	}
-	return 0, models.Invalid("after", "is not a cursor of this list: hand back one that it gave you, or leave it out to begin anew")
+	return "", models.Invalid("after", "is not a cursor of this list: hand back one that it gave you, or leave it out to begin anew")
+}
+
+// parseNumber takes exactly what encodeCursor gives for a number.
+func parseNumber(list, database, cursor string) (int64, error) {
+	place, err := parseCursor(list, database, cursor)
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(place, 10, 64)
+	if err != nil || n < 0 || strconv.FormatInt(n, 10) != place {
+		return parseNumber(list, database, "")
+	}
+	return n, nil
 }
 
 // page says how many things to read from where; one more than asked for, to know whether there are more.
 func (r *Resolver) page(list string, first *int, after *string) (limit int, before int64, err error) {
-	limit = 50
-	if first != nil {
-		limit = *first
-	}
-	if limit < 0 || limit > maxPage {
-		return 0, 0, models.Invalid("first", "is %d: ask for 0 to %d at a time", limit, maxPage)
+	if limit, err = pageSize(first); err != nil {
+		return 0, 0, err
 	}
 	if after != nil {
 		if before, err = r.position(list, *after); err != nil {
@@ -85,6 +101,16 @@ func (r *Resolver) page(list string, first *int, after *string) (limit int, befo
 		}
 	}
 	return limit, before, nil
+}
+
+func pageSize(first *int) (int, error) {
+	if first == nil {
+		return 50, nil
+	}
+	if *first < 0 || *first > maxPage {
+		return 0, models.Invalid("first", "is %d: ask for 0 to %d at a time", *first, maxPage)
+	}
+	return *first, nil
 }
 
 // alertPage makes a page of what was read: up to limit alerts, and one more when there are more.
@@ -116,6 +142,21 @@ func (r *Resolver) auditPage(entries []*models.AuditEntry, limit int, filter *mo
 	page := &AuditConnection{Nodes: entries[:nodes], Edges: make([]*AuditEdge, nodes), PageInfo: info, filter: filter}
 	for i, e := range page.Nodes {
 		page.Edges[i] = &AuditEdge{Cursor: r.cursor(auditCursor, e.ID), Node: e}
+	}
+	return page
+}
+
+// rustbucketPage makes a page of what was read: up to limit rustbuckets, and one more when there are more.
+func (r *Resolver) rustbucketPage(ctx context.Context, rustbuckets []*models.Rustbucket, limit int, filter *models.RustbucketFilter) *RustbucketConnection {
+	nodes := min(len(rustbuckets), limit)
+	page := &RustbucketConnection{
+		Nodes: rustbuckets[:nodes], Edges: make([]*RustbucketEdge, nodes), PageInfo: &PageInfo{HasNextPage: len(rustbuckets) > limit}, filter: filter,
+	}
+	l := r.loads(ctx)
+	for i, b := range page.Nodes {
+		page.Edges[i] = &RustbucketEdge{Cursor: encodeCursor(bucketCursor, r.Store.DatabaseID(), b.ID), Node: b}
+		page.PageInfo.EndCursor = &page.Edges[i].Cursor
+		l.expectRustbucket(b)
 	}
 	return page
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/rustbucket/alerts/access"
 	"github.com/rustbucket/alerts/dispatch"
 	"github.com/rustbucket/alerts/feed"
+	"github.com/rustbucket/alerts/heartbeat"
 	"github.com/rustbucket/alerts/models"
 	"github.com/rustbucket/alerts/store"
 )
@@ -19,6 +20,7 @@ type Resolver struct {
 	Directory  *dispatch.Directory
 	Intake     *dispatch.Intake
 	Dispatcher *dispatch.Dispatcher
+	Heartbeats *heartbeat.Monitor
 	Feed       *feed.Feed
 	Doorman    *access.Doorman
 	Log        *slog.Logger

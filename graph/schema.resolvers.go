@@ -350,6 +350,30 @@ func (r *mutationResolver) RevokeToken(ctx context.Context, id int64) (*models.T
 	return r.Doorman.Revoke(ctx, id)
 }
 
+func (r *mutationResolver) Heartbeat(ctx context.Context, rustbucketID int64, name *string) (*models.Rustbucket, error) {
+	id, err := textArgument(ctx, "rustbucketId")
+	if err != nil {
+		return nil, err
+	}
+	beat := models.Beat{RustbucketID: id, Name: name}
+	if err := beat.Valid(); err != nil {
+		return nil, err
+	}
+	return r.Heartbeats.Beat(ctx, beat)
+}
+
+func (r *mutationResolver) ExpectHeartbeat(ctx context.Context, rustbucketID int64, intervalSeconds *int, severity models.Severity) (*models.Rustbucket, error) {
+	id, err := textArgument(ctx, "rustbucketId")
+	if err != nil {
+		return nil, err
+	}
+	watch := models.Watch{RustbucketID: id, IntervalSeconds: intervalSeconds, Severity: severity}
+	if err := watch.Valid(); err != nil {
+		return nil, err
+	}
+	return r.Heartbeats.Expect(ctx, watch)
+}
+
 func (r *queryResolver) Alert(ctx context.Context, id int64) (*models.Alert, error) {
 	alert, err := r.Store.Alert(ctx, id)
 	if err != nil {
@@ -391,6 +415,32 @@ func (r *queryResolver) Channels(ctx context.Context, filter *models.ChannelFilt
 	}
 	r.expectHealths(ctx, channels)
 	return channels, nil
+}
+
+func (r *queryResolver) Rustbucket(ctx context.Context, id int64) (*models.Rustbucket, error) {
+	name, err := textArgument(ctx, "id")
+	if err != nil {
+		return nil, err
+	}
+	return r.Store.Rustbucket(ctx, name)
+}
+
+func (r *queryResolver) Rustbuckets(ctx context.Context, filter *models.RustbucketFilter, first *int, after *string) (*RustbucketConnection, error) {
+	limit, err := pageSize(first)
+	if err != nil {
+		return nil, err
+	}
+	behind := ""
+	if after != nil {
+		if behind, err = parseCursor(bucketCursor, r.Store.DatabaseID(), *after); err != nil {
+			return nil, err
+		}
+	}
+	rustbuckets, err := r.Store.Rustbuckets(ctx, filter, behind, limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return r.rustbucketPage(ctx, rustbuckets, limit, filter), nil
 }
 
 func (r *queryResolver) Delivery(ctx context.Context, id int64) (*models.Delivery, error) {
@@ -492,6 +542,30 @@ func (r *routingDecisionResolver) Channel(ctx context.Context, obj *models.Routi
 	return r.channel(ctx, obj.ChannelID)
 }
 
+func (r *rustbucketResolver) CreatedAt(ctx context.Context, obj *models.Rustbucket) (*time.Time, error) {
+	known, err := r.rustbucket(ctx, obj)
+	if err != nil {
+		return nil, err
+	}
+	return &known.CreatedAt, nil
+}
+
+func (r *rustbucketResolver) OpenAlerts(ctx context.Context, obj *models.Rustbucket) (int, error) {
+	return r.loads(ctx).openAlerts.get(ctx, obj.ID)
+}
+
+func (r *rustbucketResolver) Heartbeat(ctx context.Context, obj *models.Rustbucket) (*models.Heartbeat, error) {
+	known, err := r.rustbucket(ctx, obj)
+	if err != nil {
+		return nil, err
+	}
+	return known.Heartbeat, nil
+}
+
+func (r *rustbucketConnectionResolver) TotalCount(ctx context.Context, obj *RustbucketConnection) (int, error) {
+	return r.Store.CountRustbuckets(ctx, obj.filter)
+}
+
 func (r *silenceResolver) IsActive(ctx context.Context, obj *models.Silence) (bool, error) {
 	return obj.Holds(r.Store.Now()), nil
 }
@@ -550,21 +624,29 @@ func (r *Resolver) Query() QueryResolver { return &queryResolver{r} }
 
 func (r *Resolver) RoutingDecision() RoutingDecisionResolver { return &routingDecisionResolver{r} }
 
+func (r *Resolver) Rustbucket() RustbucketResolver { return &rustbucketResolver{r} }
+
+func (r *Resolver) RustbucketConnection() RustbucketConnectionResolver {
+	return &rustbucketConnectionResolver{r}
+}
+
 func (r *Resolver) Silence() SilenceResolver { return &silenceResolver{r} }
 
 func (r *Resolver) Subscription() SubscriptionResolver { return &subscriptionResolver{r} }
 
 type (
-	alertResolver              struct{ *Resolver }
-	alertConnectionResolver    struct{ *Resolver }
-	auditConnectionResolver    struct{ *Resolver }
-	channelResolver            struct{ *Resolver }
-	deliveryResolver           struct{ *Resolver }
-	deliveryConnectionResolver struct{ *Resolver }
-	feedEventResolver          struct{ *Resolver }
-	mutationResolver           struct{ *Resolver }
-	queryResolver              struct{ *Resolver }
-	routingDecisionResolver    struct{ *Resolver }
-	silenceResolver            struct{ *Resolver }
-	subscriptionResolver       struct{ *Resolver }
+	alertResolver                struct{ *Resolver }
+	alertConnectionResolver      struct{ *Resolver }
+	auditConnectionResolver      struct{ *Resolver }
+	channelResolver              struct{ *Resolver }
+	deliveryResolver             struct{ *Resolver }
+	deliveryConnectionResolver   struct{ *Resolver }
+	feedEventResolver            struct{ *Resolver }
+	mutationResolver             struct{ *Resolver }
+	queryResolver                struct{ *Resolver }
+	routingDecisionResolver      struct{ *Resolver }
+	rustbucketResolver           struct{ *Resolver }
+	rustbucketConnectionResolver struct{ *Resolver }
+	silenceResolver              struct{ *Resolver }
+	subscriptionResolver         struct{ *Resolver }
 )

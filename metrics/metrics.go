@@ -70,7 +70,7 @@ func New(version string, log *slog.Logger) *Metrics {
 		digests:      counters("digests_sent_total", "Messages that told of several alerts at once because the channel's rate limit was reached.", "type"),
 		digested:     counters("digested_deliveries_total", "Deliveries that were told in such a message.", "type"),
 		reclaimed:    counter("leases_reclaimed_total", "Deliveries taken over from a process that was gone before it had made them."),
-		metaAlerts:   counters("meta_alerts_total", "Alerts that the server raised about itself, by kind.", "kind"),
+		metaAlerts:   counters("meta_alerts_total", "Alerts that the server raised itself, by kind.", "kind"),
 		requests:     counters("requests_refused_total", "Requests to the API that were refused before anything was done for them, by the limit that they broke.", "reason"),
 		transitions:  counters("channel_transitions_total", "Changes of a channel's health, by the state it came to.", "type", "to"),
 	}
@@ -195,7 +195,7 @@ func (m *Metrics) LeasesReclaimed(n int) {
 	}
 }
 
-// MetaAlert counts an alert that the server raised about itself. kind is its type; only the first few distinct ones get a
+// MetaAlert counts an alert that the server raised itself. kind is its type; only the first few distinct ones get a
 // label of their own.
 func (m *Metrics) MetaAlert(kind string) {
 	if m != nil {

@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,6 +28,8 @@ type Source struct {
 	Channels func(context.Context) (map[ChannelGroup]int, error)
 	// EventsLag gives how many committed events have no position yet, and when the oldest of them was committed.
 	EventsLag func(context.Context) (models.Backlog, error)
+	// Rustbuckets gives how many rustbuckets there are in each state of their heartbeats.
+	Rustbuckets func(context.Context) (map[models.HeartbeatState]int, error)
 	// Paused reports whether nobody is told anything at present.
 	Paused func(context.Context) (bool, error)
 
@@ -49,6 +52,7 @@ var (
 	channels    = gauge("channels", "Active channels by state of health: ok, failing, paused and broken, the last two out of service.", "type", "state")
 	unplaced    = gauge("events_unplaced", "Committed events that subscribers cannot see yet because they have no position.")
 	oldestEvent = gauge("oldest_unplaced_event_age_seconds", "Age of the oldest such event; 0 when there is none.")
+	rustbuckets = gauge("rustbuckets", "Rustbuckets by what their heartbeats say: unwatched (none is expected), online and offline.", "state")
 	paused      = gauge("notifications_paused", "1 while notifications are paused, otherwise 0.")
 	subscribers = gauge("subscribers", "Open readers of the event feed in this process.")
 	inFlight    = gauge("sends_in_flight", "Sends under way in this process.", "type")
@@ -75,12 +79,13 @@ type answers struct {
 	backlog  *map[models.ChannelType]models.Backlog
 	channels *map[ChannelGroup]int
 	lag      *models.Backlog
+	buckets  *map[models.HeartbeatState]int
 	paused   *bool
 }
 
 func newSources(now func() time.Time, log *slog.Logger) *sources {
 	s := &sources{now: now, log: log, failed: counters("source_errors_total", "Failures to read gauges from the database; they are left out then.", "source")}
-	for _, name := range []string{"backlog", "channels", "events_lag", "paused"} {
+	for _, name := range []string{"backlog", "channels", "events_lag", "rustbuckets", "paused"} {
 		s.failed.WithLabelValues(name)
 	}
 	return s
@@ -94,7 +99,7 @@ func (s *sources) watch(from Source) {
 
 // Describe is part of prometheus.Collector.
 func (s *sources) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{waiting, oldest, channels, unplaced, oldestEvent, paused, subscribers, inFlight} {
+	for _, d := range []*prometheus.Desc{waiting, oldest, channels, unplaced, oldestEvent, rustbuckets, paused, subscribers, inFlight} {
 		ch <- d
 	}
 	s.failed.Describe(ch)
@@ -122,6 +127,11 @@ func (s *sources) Collect(ch chan<- prometheus.Metric) {
 	if a.lag != nil {
 		set(unplaced, float64(a.lag.Waiting))
 		set(oldestEvent, s.age(a.lag.Oldest))
+	}
+	if a.buckets != nil {
+		for _, state := range models.HeartbeatStates {
+			set(rustbuckets, float64((*a.buckets)[state]), strings.ToLower(string(state)))
+		}
 	}
 	if a.paused != nil {
 		v := 0.0
@@ -164,6 +174,7 @@ func (s *sources) read() (Source, answers) {
 		backlog:  ask(ctx, s, "backlog", s.from.Backlog),
 		channels: ask(ctx, s, "channels", s.from.Channels),
 		lag:      ask(ctx, s, "events_lag", s.from.EventsLag),
+		buckets:  ask(ctx, s, "rustbuckets", s.from.Rustbuckets),
 		paused:   ask(ctx, s, "paused", s.from.Paused),
 	}
 	s.until = s.now().Add(freshFor)

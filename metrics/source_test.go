@@ -25,7 +25,10 @@ func full() Source {
 		Channels: func(context.Context) (map[ChannelGroup]int, error) {
 			return map[ChannelGroup]int{{models.Slack, models.HealthPaused}: 2}, nil
 		},
-		EventsLag:   func(context.Context) (models.Backlog, error) { return models.Backlog{Waiting: 3, Oldest: &since}, nil },
+		EventsLag: func(context.Context) (models.Backlog, error) { return models.Backlog{Waiting: 3, Oldest: &since}, nil },
+		Rustbuckets: func(context.Context) (map[models.HeartbeatState]int, error) {
+			return map[models.HeartbeatState]int{models.Offline: 2, models.Unwatched: 1}, nil
+		},
 		Paused:      func(context.Context) (bool, error) { return true, nil },
 		Subscribers: func() int { return 4 },
 		InFlight:    func() map[models.ChannelType]int { return map[models.ChannelType]int{models.Email: 5} },
@@ -45,6 +48,9 @@ func TestSource_GaugesAreReadAtTheScrape(t *testing.T) {
 			`rustbucket_alerts_channels{state="ok",type="slack"} 0`,
 			`rustbucket_alerts_events_unplaced 3`,
 			`rustbucket_alerts_oldest_unplaced_event_age_seconds 90`,
+			`rustbucket_alerts_rustbuckets{state="offline"} 2`,
+			`rustbucket_alerts_rustbuckets{state="online"} 0`,
+			`rustbucket_alerts_rustbuckets{state="unwatched"} 1`,
 			`rustbucket_alerts_notifications_paused 1`,
 			`rustbucket_alerts_subscribers 4`,
 			`rustbucket_alerts_sends_in_flight{type="email"} 5`,
@@ -61,7 +67,7 @@ func TestSource_NothingWaitingIsZero(t *testing.T) {
 
 func TestSource_LeavesOutWhatNobodyGives(t *testing.T) {
 	p := gathered(t, New("1", slog.New(slog.DiscardHandler)))
-	for _, name := range []string{"deliveries_waiting", "channels{", "events_unplaced", "notifications_paused", "subscribers", "sends_in_flight"} {
+	for _, name := range []string{"deliveries_waiting", "channels{", "events_unplaced", "rustbuckets{", "notifications_paused", "subscribers", "sends_in_flight"} {
 		if strings.Contains(p, namespace+"_"+name) {
 			t.Errorf("%s is shown", name)
 		}

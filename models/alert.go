@@ -86,10 +86,16 @@ func (a *Alert) Again(by *NewAlert) *NewAlert {
 // IsResolved reports whether somebody resolved the alert.
 func (a *Alert) IsResolved() bool { return a.ResolvedAt != nil }
 
+// AboutTelling reports whether the server raised the alert about its own work: about a channel or a delivery.
+func (a *Alert) AboutTelling() bool { return a.Source() == FromServer && a.Type != RustbucketOffline }
+
 // Rustbucket is a machine that alerts are about.
 type Rustbucket struct {
 	ID   string
 	Name string
+	// CreatedAt is when it was first heard of; zero where the rustbucket only says what something else is about.
+	CreatedAt time.Time
+	Heartbeat *Heartbeat // nil = none is expected and none came, or as with CreatedAt
 }
 
 // NewAlert is an alert to be created. Valid says whether it may be.

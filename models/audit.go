@@ -49,6 +49,7 @@ const (
 	SilenceCreated       AuditAction = "SILENCE_CREATED"
 	SilenceEnded         AuditAction = "SILENCE_ENDED"
 	SecretsResealed      AuditAction = "SECRETS_RESEALED"
+	HeartbeatExpected    AuditAction = "HEARTBEAT_EXPECTED"
 )
 
 // AuditActions lists every action.
@@ -56,6 +57,7 @@ var AuditActions = []AuditAction{
 	ChannelCreated, ChannelUpdated, ChannelDeleted, TokenCreated, TokenRevoked, AlertAcknowledged, AlertResolved, AlertReopened,
 	AlertAssigned, AlertCommented, AlertsAcknowledged, AlertsResolved, AlertsReopened, AlertsAssigned, AlertsDeleted, DeliveryRetried,
 	DeliveriesRetried, DeliveriesCancelled, NotificationsPaused, NotificationsResumed, SilenceCreated, SilenceEnded, SecretsResealed,
+	HeartbeatExpected,
 }
 
 // MarshalGQL writes the action as a GraphQL enum.

@@ -158,7 +158,7 @@ type AlertSource string
 // The sources, as they are shown.
 const (
 	FromAPI    AlertSource = "API"
-	FromServer AlertSource = "SERVER" // about itself: a channel that fails, a delivery that was given up
+	FromServer AlertSource = "SERVER" // itself: a channel that fails, a delivery that was given up, a rustbucket that is not heard of
 	FromImport AlertSource = "IMPORT" // another system: it was taken over from there, and nobody was told again
 )
 

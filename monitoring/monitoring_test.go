@@ -38,6 +38,7 @@ func scraped(t *testing.T) map[string]*dto.MetricFamily {
 		Backlog:     func(context.Context) (map[models.ChannelType]models.Backlog, error) { return nil, nil },
 		Channels:    func(context.Context) (map[metrics.ChannelGroup]int, error) { return nil, nil },
 		EventsLag:   func(context.Context) (models.Backlog, error) { return models.Backlog{Waiting: 1, Oldest: &since}, nil },
+		Rustbuckets: func(context.Context) (map[models.HeartbeatState]int, error) { return nil, nil },
 		Paused:      func(context.Context) (bool, error) { return false, nil },
 		Subscribers: func() int { return 1 },
 		InFlight:    func() map[models.ChannelType]int { return nil },

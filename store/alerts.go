@@ -219,11 +219,11 @@ func series(last int64, n int) []int64 {
 }
 
 // upsertRustbuckets registers the machines of a batch and keeps their names up to date; the last name in the batch counts.
-// Nil = there are none.
+// The server's own alerts say nothing new of it. Nil = there are none.
 func upsertRustbuckets(db bun.IDB, batch []AlertInsert, at time.Time) bun.Query {
 	byID := make(map[string]rustbucketRow)
 	for _, in := range batch {
-		if r := in.New.Rustbucket; r != nil {
+		if r := in.New.Rustbucket; r != nil && in.New.CreatedBy != models.ServerItself {
 			byID[r.ID] = rustbucketRow{ID: r.ID, Name: r.Name, CreatedAt: at}
 		}
 	}
@@ -236,7 +236,11 @@ func upsertRustbuckets(db bun.IDB, batch []AlertInsert, at time.Time) bun.Query 
 	}
 	// In one order everywhere: two processes with the same machines then wait for each other instead of deadlocking.
 	slices.SortFunc(rows, func(a, b rustbucketRow) int { return cmp.Compare(a.ID, b.ID) })
-	return db.NewInsert().Model(&rows).
+	return upsertNames(db, &rows)
+}
+
+func upsertNames(db bun.IDB, rows *[]rustbucketRow) bun.Query {
+	return db.NewInsert().Model(rows).
 		On("CONFLICT (id) DO UPDATE").Set("name = EXCLUDED.name").Where("r.name <> EXCLUDED.name")
 }
 

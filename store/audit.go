@@ -37,7 +37,9 @@ func (s *Store) audit(ctx context.Context, db bun.IDB, action models.AuditAction
 		row.Address = &actor.Address
 	}
 	if subject != nil {
-		row.SubjectID = &subject.id
+		if subject.id != 0 {
+			row.SubjectID = &subject.id
+		}
 		if subject.name != "" {
 			row.SubjectName = &subject.name
 		}
@@ -56,7 +58,7 @@ func (s *Store) audit(ctx context.Context, db bun.IDB, action models.AuditAction
 
 // auditSubject is what a change is about.
 type auditSubject struct {
-	id   int64
+	id   int64 // 0 = its name is its id
 	name string
 }
 

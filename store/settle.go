@@ -89,15 +89,21 @@ func (s *Store) settle(ctx context.Context, tx bun.Tx, changes []*StateChange, h
 		if recorded.Raised, err = s.createAlerts(ctx, tx, reaction.Raise, holder); err != nil {
 			return err
 		}
-		for _, r := range recorded.Raised {
-			for _, d := range r.Deliveries {
-				recorded.Waiting = append(recorded.Waiting, d.ChannelID)
-			}
-		}
+		recorded.Waiting = append(recorded.Waiting, waiting(recorded.Raised)...)
 	}
 	told, err := s.resolveKeys(ctx, tx, reaction.Resolve)
 	recorded.Waiting = append(recorded.Waiting, told...)
 	return err
+}
+
+// waiting gives the channels that are to be told of alerts.
+func waiting(raised []AlertResult) (channelIDs []int64) {
+	for _, r := range raised {
+		for _, d := range r.Deliveries {
+			channelIDs = append(channelIDs, d.ChannelID)
+		}
+	}
+	return channelIDs
 }
 
 // observe gives what the outcomes that applied make of their channels' states, in the order of the channels.
