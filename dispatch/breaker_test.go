@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -222,6 +223,20 @@ func TestAnnounce_TellsTheOtherChannelsOnceAndSaysWhenItIsOver(t *testing.T) {
 			t.Errorf("the last delivery is %+v", last)
 		}
 	})
+}
+
+func TestAnnounce_TellsOfDeliveriesOfAnOfflineRustbucketThatAreGivenUp(t *testing.T) {
+	var f faulty
+	f.outcome.Store(&notifiers.Outcome{Result: notifiers.Permanent, Error: "the receiver answered 400 Bad Request", StatusCode: 400})
+	w := newWorld(t, "sqlite:"+filepath.Join(t.TempDir(), "alerts.db"), f.send)
+	bad := w.channel("bad")
+	key := models.OfflineKey("BKT1")
+	offline := &models.NewAlert{Type: models.RustbucketOffline, Message: "m", DedupKey: &key, Notify: true, CreatedBy: models.ServerItself}
+	if _, err := w.store.CreateAlerts(t.Context(), []store.AlertInsert{w.dispatcher.Announce(offline)}, ""); err != nil {
+		t.Fatal(err)
+	}
+	w.dispatcher.Wake([]int64{bad.ID})
+	testkit.Until(t, "the alert about it", func() bool { return len(w.alerts(deliveryFailed)) == 1 })
 }
 
 func TestAnnounce_TellsOfDeliveriesThatAreGivenUpAndNeverOfItsOwn(t *testing.T) {
