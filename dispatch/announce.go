@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -107,11 +108,17 @@ func ownAlert(kind string, severity models.Severity, c *models.Channel, message 
 	}
 }
 
-// Announce decides for every channel whether it is told about an alert of the server's own that another room raises. Settled follows
-// when it is stored.
+// Announce decides for every channel whether it is told about an alert of the server's own that another room raises. When that is
+// not stored because it is outdated (store.ErrOutdated), Relearn comes before the next try; Settled follows when it is.
 func (d *Dispatcher) Announce(a *models.NewAlert) store.AlertInsert {
-	return route(a, d.directory.rules())
+	r := d.directory.rules()
+	insert := route(a, r)
+	insert.Revision = r.revision
+	return insert
 }
+
+// Relearn reads again what decides who is told.
+func (d *Dispatcher) Relearn(ctx context.Context) error { return d.directory.Refresh(ctx) }
 
 // route decides for every channel whether it is told about an alert. Its deliveries are not leased.
 func route(a *models.NewAlert, r rules) store.AlertInsert {

@@ -9,6 +9,7 @@ package heartbeat
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -123,6 +124,9 @@ func (m *Monitor) sweep(ctx context.Context) bool {
 	within, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	recorded, more, err := m.store.Sweep(within, maxSweep, func(r *models.Rustbucket) store.AlertInsert { return m.dispatcher.Announce(offline(r)) })
+	if errors.Is(err, store.ErrOutdated) { // another server has a new silence or pause
+		err = m.dispatcher.Relearn(within)
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			m.log.Warn("looking for missed heartbeats failed, trying again", "error", err)
