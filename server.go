@@ -27,6 +27,7 @@ import (
 	"github.com/rustbucket/alerts/feed"
 	"github.com/rustbucket/alerts/graph"
 	"github.com/rustbucket/alerts/heartbeat"
+	"github.com/rustbucket/alerts/ingest"
 	"github.com/rustbucket/alerts/metrics"
 	"github.com/rustbucket/alerts/models"
 	"github.com/rustbucket/alerts/notifiers"
@@ -138,6 +139,7 @@ type rooms struct {
 	api    http.Handler
 	scrape http.Handler // the metrics
 	login  http.Handler // sessions of browsers
+	ingest http.Handler // alerts from other systems
 	feed   *feed.Feed
 
 	dispatcher *dispatch.Dispatcher
@@ -211,6 +213,7 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 		},
 		graph.Options{AllowedOrigins: c.AllowedOrigins, Sessions: sessions, Metrics: counted, Crowd: access.NewCrowd(), NoIntrospection: !bool(c.Introspection), Draining: r.streams.ctx},
 	))
+	r.ingest = tracing.Handler(ingest.NewHandler(ingest.Options{Intake: intake, Doorman: doorman, Metrics: counted, Log: log}))
 	return r, nil
 }
 
@@ -294,9 +297,10 @@ type front struct {
 }
 
 type state struct {
-	api, scrape, login http.Handler
-	ping               func(context.Context) error
-	not                string // why not ready; empty when ready
+	api, scrape, login, ingest http.Handler
+
+	ping func(context.Context) error
+	not  string // why not ready; empty when ready
 }
 
 func newFront(proxies access.Proxies) *front {
@@ -308,6 +312,7 @@ func newFront(proxies access.Proxies) *front {
 	f.mux.HandleFunc("/graphql", f.graphql)
 	f.mux.HandleFunc("/session", f.session)
 	f.mux.HandleFunc("/metrics", f.metrics)
+	f.mux.HandleFunc("/ingest/", f.ingest)
 	f.mux.Handle("/playground", try)
 	f.mux.Handle("/playground/", try)
 	f.mux.Handle("/", console.Handler())
@@ -322,7 +327,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // open lets callers in.
 func (f *front) open(r *rooms, ping func(context.Context) error) {
-	f.state.Store(&state{api: r.api, scrape: r.scrape, login: r.login, ping: ping})
+	f.state.Store(&state{api: r.api, scrape: r.scrape, login: r.login, ingest: r.ingest, ping: ping})
 }
 
 // drain makes load balancers send callers elsewhere; who comes all the same is still served.
@@ -376,6 +381,15 @@ func (f *front) metrics(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now.scrape.ServeHTTP(w, r)
+}
+
+func (f *front) ingest(w http.ResponseWriter, r *http.Request) {
+	now := f.state.Load()
+	if now.ingest == nil {
+		now.refuse(w)
+		return
+	}
+	now.ingest.ServeHTTP(w, r)
 }
 
 func (s *state) refuse(w http.ResponseWriter) {

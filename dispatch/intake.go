@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/rustbucket/alerts/batch"
@@ -26,6 +27,7 @@ type Intake struct {
 	directory  *Directory
 	dispatcher *Dispatcher
 	batches    *batch.Batcher[[]*models.NewAlert, []*models.Alert]
+	reports    *batch.Batcher[[]models.Report, []models.ReportResult]
 }
 
 // NewIntake makes an intake that hands new deliveries to the dispatcher.
@@ -33,13 +35,22 @@ func NewIntake(s *store.Store, directory *Directory, dispatcher *Dispatcher) *In
 	in := &Intake{store: s, directory: directory, dispatcher: dispatcher}
 	size := func(alerts []*models.NewAlert) int { return max(1, len(alerts)) }
 	in.batches = batch.New(batch.Options[[]*models.NewAlert, []*models.Alert]{
-		Work: in.storeBatch, What: "alerts", Size: size, Max: maxIntakeBatch, Room: maxIntakeQueue,
+		Work: apart(in.storeTogether), What: "alerts", Size: size, Max: maxIntakeBatch, Room: maxIntakeQueue,
+	})
+	in.reports = batch.New(batch.Options[[]models.Report, []models.ReportResult]{
+		Work: apart(in.storeReports), What: "alerts", Size: func(reports []models.Report) int { return max(1, len(reports)) },
+		Max: maxIntakeBatch, Room: maxReportQueue,
 	})
 	return in
 }
 
 // Run takes alerts in until stop is closed and everything that was accepted is answered.
-func (in *Intake) Run(ctx context.Context, stop <-chan struct{}) { in.batches.Run(ctx, stop) }
+func (in *Intake) Run(ctx context.Context, stop <-chan struct{}) {
+	var runs sync.WaitGroup
+	runs.Go(func() { in.reports.Run(ctx, stop) })
+	in.batches.Run(ctx, stop)
+	runs.Wait()
+}
 
 // Create stores valid alerts, all or none, and answers in their order. OVERLOADED when too many wait.
 func (in *Intake) Create(ctx context.Context, alerts []*models.NewAlert) ([]*models.Alert, error) {
@@ -68,43 +79,51 @@ func (in *Intake) Preview(ctx context.Context, a *models.NewAlert) (models.Decis
 	return models.Route(a, duplicate, r.silences.Of(a, r.now), r.pause, r.channels), nil
 }
 
-// storeBatch stores the calls of a batch together. When the database refuses that, and so has stored none of it, each call
+// apart stores the calls of a batch together. When the database refuses that, and so has stored none of it, each call
 // is stored by itself, so that one which cannot be stored harms no other. After any other error nobody knows what was
 // stored, and storing it again could tell an alert twice: then every caller is told that it failed.
-func (in *Intake) storeBatch(ctx context.Context, calls [][]*models.NewAlert) ([][]*models.Alert, []error) {
-	answers, err := in.storeTogether(ctx, calls)
-	errs := make([]error, len(calls))
-	if err == nil {
+func apart[In, Out any](together func(context.Context, []In) ([]Out, error)) func(context.Context, []In) ([]Out, []error) {
+	return func(ctx context.Context, calls []In) ([]Out, []error) {
+		answers, err := together(ctx, calls)
+		errs := make([]error, len(calls))
+		if err == nil {
+			return answers, errs
+		}
+		answers = make([]Out, len(calls))
+		if len(calls) == 1 || !store.Refused(err) {
+			for i := range errs {
+				errs[i] = err
+			}
+			return answers, errs
+		}
+		for i, c := range calls {
+			one, err := together(ctx, []In{c})
+			if errs[i] = err; err == nil {
+				answers[i] = one[0]
+			}
+		}
 		return answers, errs
 	}
-	if len(calls) == 1 || !store.Refused(err) {
-		for i := range errs {
-			errs[i] = err
-		}
-		return make([][]*models.Alert, len(calls)), errs
-	}
-	answers = make([][]*models.Alert, len(calls))
-	for i, c := range calls {
-		one, err := in.storeTogether(ctx, [][]*models.NewAlert{c})
-		if errs[i] = err; err == nil {
-			answers[i] = one[0]
-		}
-	}
-	return answers, errs
 }
 
-// storeTogether stores the calls of a batch in one transaction. When another process has changed the silences or the pause and
-// that is not known here yet, they are read again: then all is known that was changed before the calls came in.
+// storeTogether stores the calls of a batch in one transaction.
 func (in *Intake) storeTogether(ctx context.Context, calls [][]*models.NewAlert) ([][]*models.Alert, error) {
+	return byRules(ctx, in, func(r rules, revision int64) ([][]*models.Alert, error) { return in.storeBy(ctx, r, revision, calls) })
+}
+
+// byRules stores something by the rules that hold. When another process has changed the silences or the pause and that is not known
+// here yet, they are read again: then all is known that was changed before the calls came in.
+func byRules[T any](ctx context.Context, in *Intake, do func(r rules, revision int64) (T, error)) (T, error) {
 	r := in.directory.rules()
-	answers, err := in.storeBy(ctx, r, r.revision, calls)
+	answers, err := do(r, r.revision)
 	if errors.Is(err, store.ErrOutdated) {
 		within, cancel := context.WithTimeout(ctx, storeTimeout)
 		defer cancel()
 		if err := in.directory.Refresh(within); err != nil {
-			return nil, err
+			var none T
+			return none, err
 		}
-		return in.storeBy(ctx, in.directory.rules(), 0, calls)
+		return do(in.directory.rules(), 0)
 	}
 	return answers, err
 }
@@ -117,10 +136,7 @@ func (in *Intake) storeBy(ctx context.Context, r rules, revision int64, calls []
 		for _, a := range alerts {
 			insert := route(a, r)
 			insert.Revision = revision
-			for i, d := range insert.Deliveries {
-				insert.Deliveries[i].Leased = in.dispatcher.reserve(d.ChannelID)
-			}
-			batch = append(batch, insert)
+			batch = append(batch, in.reserve(insert))
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
@@ -142,6 +158,14 @@ func (in *Intake) storeBy(ctx context.Context, r rules, revision int64, calls []
 		results = results[len(alerts):]
 	}
 	return answers, nil
+}
+
+// reserve takes room at the dispatcher for the deliveries of an alert, as far as there is some.
+func (in *Intake) reserve(insert store.AlertInsert) store.AlertInsert {
+	for i, d := range insert.Deliveries {
+		insert.Deliveries[i].Leased = in.dispatcher.reserve(d.ChannelID)
+	}
+	return insert
 }
 
 // handOver gives the dispatcher what it has reserved room for, and takes back the room for what was not stored.

@@ -219,11 +219,12 @@ func series(last int64, n int) []int64 {
 }
 
 // upsertRustbuckets registers the machines of a batch and keeps their names up to date; the last name in the batch counts.
-// The server's own alerts say nothing new of it. Nil = there are none.
+// A machine whose name nobody knows has its id for a name, and that takes the place of no other. The server's own alerts say
+// nothing new of it. Nil = there are none.
 func upsertRustbuckets(db bun.IDB, batch []AlertInsert, at time.Time) bun.Query {
 	byID := make(map[string]rustbucketRow)
 	for _, in := range batch {
-		if r := in.New.Rustbucket; r != nil && in.New.CreatedBy != models.ServerItself {
+		if r := in.New.Rustbucket; r != nil && in.New.CreatedBy != models.ServerItself && (r.Name != r.ID || byID[r.ID].ID == "") {
 			byID[r.ID] = rustbucketRow{ID: r.ID, Name: r.Name, CreatedAt: at}
 		}
 	}
@@ -241,7 +242,7 @@ func upsertRustbuckets(db bun.IDB, batch []AlertInsert, at time.Time) bun.Query 
 
 func upsertNames(db bun.IDB, rows *[]rustbucketRow) bun.Query {
 	return db.NewInsert().Model(rows).
-		On("CONFLICT (id) DO UPDATE").Set("name = EXCLUDED.name").Where("r.name <> EXCLUDED.name")
+		On("CONFLICT (id) DO UPDATE").Set("name = EXCLUDED.name").Where("r.name <> EXCLUDED.name AND EXCLUDED.name <> EXCLUDED.id")
 }
 
 // insertKeyed stores the alerts that have a dedup key: the first of a key is created unless one is open, every other counts
