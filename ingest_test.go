@@ -211,11 +211,11 @@ func TestIngest_HoldsATokenToItsLimit(t *testing.T) {
 	}
 }
 
-// The largest group that is taken, from both of a pair of Alertmanagers at once, then its end.
+// A large group, from both of a pair of Alertmanagers at once, then its end.
 func TestIngest_TakesLargeGroups(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *server) {
 		_, token := s.newToken("prometheus", models.Reporter)
-		const n = 5000
+		const n = 2000
 		firing, resolved := make([]string, n), make([]string, n)
 		for i := range n {
 			firing[i], resolved[i] = fmt.Sprint("firing ", i), fmt.Sprint("resolved ", i)

@@ -11,7 +11,7 @@ import { until, within } from './wait.mjs';
 
 export const token = 'e2e-admin-token-4f1d2c3b5a69788796a5b4c3d2e1f0';
 
-async function freePort() {
+export async function freePort() {
   const listener = createServer().listen(0, '127.0.0.1');
   await once(listener, 'listening');
   const { port } = listener.address();
