@@ -288,9 +288,86 @@ func TestSessions_EndWithTheirTokenOrByThemselves(t *testing.T) {
 	})
 }
 
+// Signing out ends the session itself: a copy of its cookie is of no use any more, in any process, and its open streams close.
+func TestSessions_EndWhenSomebodySignsOut(t *testing.T) {
+	onBothAtOnce(t, func(t *testing.T, databaseURL string) {
+		one := startServer(t, databaseURL)
+		two := one
+		if one.store.Shared() {
+			two = startServer(t, databaseURL)
+		}
+		_, token := one.newToken("browser", models.Viewing)
+		stolen, other := one.signIn(token), one.signIn(token)
+		admins := one.signIn(testToken)
+		if got := two.who("Cookie", stolen); got != "browser" { // and is remembered there
+			t.Fatalf("in the other process it is %q", got)
+		}
+		conn, hello := two.open(`{"type": "connection_init"}`, "Cookie", stolen, "Origin", two.url)
+		kept, hello2 := two.open(`{"type": "connection_init"}`, "Cookie", other, "Origin", two.url)
+		if hello != "connection_ack" || hello2 != "connection_ack" {
+			t.Fatalf("the sockets are told %v and %v", hello, hello2)
+		}
+		stream := make(chan struct{})
+		go func() {
+			defer close(stream)
+			two.send(http.MethodPost, "/graphql", `{"query": "subscription { feed { cursor } }"}`, "Cookie", stolen, "Accept", "text/event-stream")
+		}()
+		two.until("the stream to begin", func() bool { return two.feed.Readers() > 0 })
+
+		began := time.Now()
+		for _, cookie := range []string{stolen, stolen, admins} {
+			if res, text := one.send(http.MethodDelete, "/session", "", "Cookie", cookie); res.StatusCode != http.StatusNoContent || res.Header.Get("Set-Cookie") == "" {
+				t.Fatalf("signing out: %d %s", res.StatusCode, text)
+			}
+		}
+		for _, cookie := range []string{stolen, stolen + "=", admins} {
+			if got := one.who("Cookie", cookie); got != "" {
+				t.Errorf("where it was ended it is %q", got)
+			}
+		}
+		if res, _ := one.send(http.MethodGet, "/session", "", "Cookie", stolen); res.StatusCode != http.StatusNoContent {
+			t.Errorf("it is shown: %d", res.StatusCode)
+		}
+		if _, got := one.open(`{"type": "connection_init"}`, "Cookie", stolen, "Origin", one.url); got != 4403 {
+			t.Errorf("a new socket with it: %v", got)
+		}
+		if got := heard(t, conn); got != 4401 || time.Since(began) > 10*time.Second {
+			t.Errorf("its socket: %v after %v", got, time.Since(began))
+		}
+		<-stream
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("its event stream ended after %v", took)
+		}
+		two.until("the other process to refuse it", func() bool { return two.who("Cookie", stolen) == "" })
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("the other process refused it after %v", took)
+		}
+		// Another session of the same token goes on.
+		if got := two.who("Cookie", other); got != "browser" {
+			t.Errorf("another session of the token is %q", got)
+		}
+		if err := kept.WriteMessage(websocket.TextMessage, []byte(`{"type": "ping"}`)); err != nil || heard(t, kept) != "pong" {
+			t.Errorf("its socket is closed: %v", err)
+		}
+	})
+}
+
+// Who could not be signed out is told so, and can try again.
+func TestSessions_StayWhenTheirEndCannotBeStored(t *testing.T) {
+	s := startServer(t, testkit.NewDatabase(t))
+	cookie := s.signIn(testToken)
+	s.store.Close()
+	res, text := s.send(http.MethodDelete, "/session", "", "Cookie", cookie)
+	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Set-Cookie") != "" || !strings.Contains(text, "incident") {
+		t.Errorf("%d %v %s", res.StatusCode, res.Header, text)
+	}
+	if res, _ := s.send(http.MethodPost, "/graphql", askViewer, "Cookie", cookie); res.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("a session that cannot be looked up: %d", res.StatusCode)
+	}
+}
+
 func TestSessions_OnlyOurOwnPagesHaveThem(t *testing.T) {
 	s := startServer(t, "", "ALLOWED_ORIGINS="+foreign)
-	cookie := s.signIn(testToken, "Origin", s.url, "Sec-Fetch-Site", "same-origin")
 	for _, c := range []struct {
 		name    string
 		headers []string
@@ -307,6 +384,7 @@ func TestSessions_OnlyOurOwnPagesHaveThem(t *testing.T) {
 		{"another port in an older browser", []string{"Origin", "http://127.0.0.1:1"}, false},
 		{"no origin of its own", []string{"Origin", "null", "Sec-Fetch-Site", "cross-site"}, false},
 	} {
+		cookie := s.signIn(testToken, "Origin", s.url, "Sec-Fetch-Site", "same-origin")
 		want := map[bool]string{true: "ADMIN_TOKEN"}[c.own]
 		if got := s.who(append(c.headers, "Cookie", cookie)...); got != want {
 			t.Errorf("%s posts as %q", c.name, got)

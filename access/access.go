@@ -71,8 +71,9 @@ type Doorman struct {
 
 	mu    sync.Mutex
 	known map[[sha256.Size]byte]known
-	used  map[int64]time.Time     // by token, when it is not stored yet
-	paces map[int64]*rate.Limiter // by token
+	open  map[[sha256.Size]byte]time.Time // by session, until when it is not looked up again whether it was ended
+	used  map[int64]time.Time             // by token, when it is not stored yet
+	paces map[int64]*rate.Limiter         // by token
 }
 
 type known struct {
@@ -82,7 +83,10 @@ type known struct {
 
 // NewDoorman knows the stored tokens and, unless it is empty, adminToken.
 func NewDoorman(s *store.Store, adminToken string, log *slog.Logger) *Doorman {
-	d := &Doorman{store: s, log: log, known: make(map[[sha256.Size]byte]known), used: make(map[int64]time.Time), paces: make(map[int64]*rate.Limiter)}
+	d := &Doorman{
+		store: s, log: log, known: make(map[[sha256.Size]byte]known), open: make(map[[sha256.Size]byte]time.Time),
+		used: make(map[int64]time.Time), paces: make(map[int64]*rate.Limiter),
+	}
 	if adminToken != "" {
 		hash := sha256.Sum256([]byte(adminToken))
 		d.admin = &hash
@@ -147,7 +151,10 @@ func (d *Doorman) Revoke(ctx context.Context, id int64) (*models.Token, error) {
 type Credential struct {
 	hash   [sha256.Size]byte // of the token
 	stored bool              // the database may have the token
-	until  time.Time         // when it ends, whatever becomes of the token; zero when it does not
+
+	// Of a session: what it is known by, and when it ends, whatever becomes of the token. Zero for a token.
+	session [sha256.Size]byte
+	until   time.Time
 }
 
 // Bearer reads an Authorization value ("Bearer TOKEN").
@@ -172,8 +179,10 @@ func (d *Doorman) Viewer(ctx context.Context, authorization string) (*models.Vie
 // error means that it could not be found out.
 func (d *Doorman) Who(ctx context.Context, c Credential) (*models.Viewer, error) {
 	now, hash := time.Now(), c.hash
-	if !c.until.IsZero() && !now.Before(c.until) {
-		return nil, nil
+	if !c.until.IsZero() {
+		if over, err := d.isOver(ctx, c, now); over || err != nil {
+			return nil, err
+		}
 	}
 	// Comparing hashes gives nothing away by its timing: whoever could use it would need the token to make the hash.
 	if d.admin != nil && hash == *d.admin {
@@ -214,6 +223,41 @@ func (d *Doorman) Who(ctx context.Context, c Credential) (*models.Viewer, error)
 	return viewer, nil
 }
 
+// isOver reports whether a session has come to its end, or was ended before.
+func (d *Doorman) isOver(ctx context.Context, c Credential, now time.Time) (bool, error) {
+	if !now.Before(c.until) {
+		return true, nil
+	}
+	d.mu.Lock()
+	known := now.Before(d.open[c.session])
+	d.mu.Unlock()
+	if known {
+		return false, nil
+	}
+	ended, err := d.store.SessionEnded(ctx, c.session[:])
+	if err != nil || ended {
+		return ended, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.open[c.session] = now.Add(remember)
+	return false, nil
+}
+
+// End ends a session before its time. Other processes refuse it within seconds, this one at once.
+func (d *Doorman) End(ctx context.Context, c Credential) error {
+	if !time.Now().Before(c.until) { // a token, nothing, or over already
+		return nil
+	}
+	if err := d.store.EndSession(ctx, c.session[:], c.until); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.open, c.session)
+	return nil
+}
+
 // noteEvery is how often it is stored when tokens were last used: no request waits for that.
 const noteEvery = time.Minute
 
@@ -244,6 +288,7 @@ func (d *Doorman) note(ctx context.Context) {
 			delete(d.known, hash)
 		}
 	}
+	maps.DeleteFunc(d.open, func(_ [sha256.Size]byte, until time.Time) bool { return time.Since(until) > noteEvery })
 	d.mu.Unlock()
 	if err := d.store.NoteTokensUsed(ctx, used); err != nil && ctx.Err() == nil {
 		d.log.Warn("it could not be stored when tokens were last used", "error", err)

@@ -31,7 +31,8 @@ const (
 //
 // The cookie is out of reach of scripts and of other sites. Its value is sealed and has the token's SHA-256 and the moment of its
 // end in it: it is good on every process of the database, gives the token away to nobody, and is nothing once the token is
-// revoked, because each use looks the token up. Nothing is stored about it.
+// revoked, because each use looks the token up. Stored is only that a session was ended, until it would have been over anyway:
+// a copy of the cookie is nothing then, either.
 type Sessions struct {
 	doorman *Doorman
 	keyring *seal.Keyring
@@ -101,8 +102,7 @@ func (s *Sessions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case http.MethodPost:
 		s.begin(w, r)
 	case http.MethodDelete:
-		setCookie(w, r, "", -1)
-		w.WriteHeader(http.StatusNoContent)
+		s.end(w, r)
 	default:
 		w.Header().Set("Allow", "GET, HEAD, POST, DELETE")
 		refuse(w, http.StatusMethodNotAllowed, models.BadUserInput, "a session is begun by POST, shown by GET and ended by DELETE")
@@ -144,6 +144,18 @@ func (s *Sessions) begin(w http.ResponseWriter, r *http.Request) {
 	show(w, viewer)
 }
 
+func (s *Sessions) end(w http.ResponseWriter, r *http.Request) {
+	if cookie, err := r.Cookie(cookieName(r)); err == nil {
+		// When that cannot be stored the browser keeps the cookie: it is what the session can be ended by the next time.
+		if err := s.doorman.End(r.Context(), s.open(cookie.Value)); err != nil {
+			s.fail(w, err)
+			return
+		}
+	}
+	setCookie(w, r, "", -1)
+	w.WriteHeader(http.StatusNoContent)
+}
+
 func (s *Sessions) sealed(hash [sha256.Size]byte, until time.Time) string {
 	plain := binary.BigEndian.AppendUint64(hash[:], uint64(until.Unix()))
 	return base64.RawURLEncoding.EncodeToString(s.keyring.Seal(plain, []byte(sessionAD)))
@@ -159,7 +171,8 @@ func (s *Sessions) open(value string) Credential {
 	if err != nil || len(plain) != sha256.Size+8 {
 		return Credential{}
 	}
-	c := Credential{stored: true, until: time.Unix(int64(binary.BigEndian.Uint64(plain[sha256.Size:])), 0)}
+	// Every bit of what is sealed is authenticated: no other bytes are the same session.
+	c := Credential{stored: true, session: sha256.Sum256(b), until: time.Unix(int64(binary.BigEndian.Uint64(plain[sha256.Size:])), 0)}
 	copy(c.hash[:], plain)
 	return c
 }
@@ -180,7 +193,7 @@ func show(w http.ResponseWriter, v *models.Viewer) {
 
 func (s *Sessions) fail(w http.ResponseWriter, err error) {
 	incident := strings.ToLower(rand.Text()[:12])
-	s.doorman.log.Error("a token could not be looked up", "incident", incident, "error", err)
+	s.doorman.log.Error("a session could not be looked up, begun or ended", "incident", incident, "error", err)
 	refuse(w, http.StatusServiceUnavailable, models.Internal, "something went wrong in the server; its log tells of incident "+incident)
 }
 

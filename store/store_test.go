@@ -680,6 +680,25 @@ func TestStore_Tokens(t *testing.T) {
 	})
 }
 
+func TestStore_RemembersEndedSessionsAsLongAsTheyWouldHaveLasted(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
+		over, ended := []byte("over"), []byte("ended")
+		if err := s.EndSession(t.Context(), over, s.Now().Add(-2*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // two servers may hear of it
+			if err := s.EndSession(t.Context(), ended, s.Now().Add(time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for id, want := range map[string]bool{"over": false, "ended": true, "another": false} {
+			if got, err := s.SessionEnded(t.Context(), []byte(id)); err != nil || got != want {
+				t.Errorf("%s: %v, %v", id, got, err)
+			}
+		}
+	})
+}
+
 func TestStore_MigratesOnceWhenManyStartAtOnce(t *testing.T) {
 	url := testkit.NewDatabase(t)
 	keys, _ := seal.New(make([]byte, 32))

@@ -1,0 +1,5 @@
+-- Sessions of browsers that were ended before their time, by the SHA-256 of the cookie.
+CREATE TABLE ended_sessions (
+    id    bytea PRIMARY KEY,
+    until timestamptz NOT NULL
+);
