@@ -21,8 +21,10 @@ import (
 var allowed = map[models.Role]string{
 	models.Reporter: `alert alerts viewer createAlert createAlerts heartbeat`,
 	models.Viewing: `alert alerts channel channels channelTypes delivery deliveries previewRouting notificationPause silences silence rustbucket rustbuckets viewer
+		alertStats deliveryStats
 		alertCreated alertUpdated deliveryUpdated feed feedCursor`,
 	models.Analyst: `alert alerts channel channels channelTypes delivery deliveries previewRouting notificationPause silences silence rustbucket rustbuckets viewer
+		alertStats deliveryStats
 		alertCreated alertUpdated deliveryUpdated feed feedCursor acknowledgeAlert resolveAlert reopenAlert assignAlert commentAlert
 		acknowledgeAlerts resolveAlerts reopenAlerts assignAlerts retryDelivery retryDeliveries`,
 	models.Admin: `tokens auditLog createChannel updateChannel setChannelsActive deleteChannels testChannel testChannels testChannelConfig

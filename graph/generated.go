@@ -35,6 +35,7 @@ type ResolverRoot interface {
 	AlertConnection() AlertConnectionResolver
 	AuditConnection() AuditConnectionResolver
 	Channel() ChannelResolver
+	ChannelDeliveryStats() ChannelDeliveryStatsResolver
 	Delivery() DeliveryResolver
 	DeliveryConnection() DeliveryConnectionResolver
 	FeedEvent() FeedEventResolver
@@ -76,6 +77,9 @@ type ChannelResolver interface {
 
 	Health(ctx context.Context, obj *models.Channel) (*models.ChannelHealth, error)
 	Warnings(ctx context.Context, obj *models.Channel) ([]string, error)
+}
+type ChannelDeliveryStatsResolver interface {
+	Channel(ctx context.Context, obj *models.ChannelDeliveryStats) (*models.Channel, error)
 }
 type DeliveryResolver interface {
 	Alert(ctx context.Context, obj *models.Delivery) (*models.Alert, error)
@@ -134,6 +138,8 @@ type QueryResolver interface {
 	Rustbuckets(ctx context.Context, filter *models.RustbucketFilter, first *int, after *string) (*RustbucketConnection, error)
 	Delivery(ctx context.Context, id int64) (*models.Delivery, error)
 	Deliveries(ctx context.Context, filter *models.DeliveryFilter, first *int, after *string) (*DeliveryConnection, error)
+	AlertStats(ctx context.Context, from time.Time, to *time.Time, bucket models.StatsBucket, filter *models.AlertFilter) (*models.AlertStats, error)
+	DeliveryStats(ctx context.Context, from time.Time, to *time.Time, bucket models.StatsBucket, channelIds []int64) (*models.DeliveryStats, error)
 	PreviewRouting(ctx context.Context, input CreateAlertInput) ([]*models.RoutingDecision, error)
 	ChannelTypes(ctx context.Context) ([]*models.TypeInfo, error)
 	PreviewWebhookBody(ctx context.Context, template string, alertID *int64, kind models.DeliveryKind, digest bool) (string, error)
@@ -504,6 +510,36 @@ type Query {
     "The ` + "`" + `endCursor` + "`" + ` of the page before."
     after: String
   ): DeliveryConnection! @hasRole(anyOf: [VIEWER, ANALYST])
+
+  """
+  How many alerts came in, over time and by severity and type. Counts what is stored: what retention has removed is gone from here, too.
+  BAD_USER_INPUT when there is more to count than 20 s allow: narrow the range.
+  """
+  alertStats(
+    "Alerts that came in at this moment or later."
+    from: Time!
+    "And before this moment; left out = up to now."
+    to: Time
+    "How long the buckets are. At most 2,000 of them."
+    bucket: StatsBucket! = HOUR
+    "Only alerts that match all of its fields."
+    filter: AlertFilter
+  ): AlertStats! @hasRole(anyOf: [VIEWER, ANALYST])
+
+  """
+  What became of deliveries, over time and by channel. Counts what is stored. BAD_USER_INPUT when there is more to count than 20 s
+  allow: narrow the range.
+  """
+  deliveryStats(
+    "Deliveries that were created at this moment or later."
+    from: Time!
+    "And before this moment; left out = up to now."
+    to: Time
+    "How long the buckets are. At most 2,000 of them."
+    bucket: StatsBucket! = HOUR
+    "On these channels; none = all."
+    channelIds: [ID!]
+  ): DeliveryStats! @hasRole(anyOf: [VIEWER, ANALYST])
 
   "Who would be told about this alert now, and why not the others. Stores nothing and sends nothing."
   previewRouting("The alert as it would be created." input: CreateAlertInput!): [RoutingDecision!]! @hasRole(anyOf: [VIEWER, ANALYST])
@@ -1494,6 +1530,122 @@ type DeliveryEdge {
   node: Delivery!
 }
 
+"How long the buckets are that statistics are counted in. They begin at full minutes, hours and days of UTC."
+enum StatsBucket {
+  "A minute."
+  MINUTE
+  "An hour."
+  HOUR
+  "A day of UTC."
+  DAY
+}
+
+"How many alerts came in during a time."
+type AlertStats {
+  "All of them."
+  total: Int!
+  "Those that are not resolved by now."
+  open: Int!
+  "Those of severity LOW."
+  low: Int!
+  "Those of severity MEDIUM."
+  medium: Int!
+  "Those of severity HIGH."
+  high: Int!
+  "By type, the most frequent first; at most 50."
+  types: [AlertTypeStats!]!
+  "Over time, the oldest first; also those in which nothing came in. The first and the last have only what lies within the time."
+  buckets: [AlertStatsBucket!]!
+}
+
+"How many alerts of one type came in."
+type AlertTypeStats {
+  "The type."
+  type: String!
+  "All of them."
+  total: Int!
+  "Those that are not resolved by now."
+  open: Int!
+}
+
+"How many alerts came in during one bucket."
+type AlertStatsBucket {
+  "When it begins."
+  from: Time!
+  "All of them."
+  total: Int!
+  "Those of severity LOW."
+  low: Int!
+  "Those of severity MEDIUM."
+  medium: Int!
+  "Those of severity HIGH."
+  high: Int!
+}
+
+"What became of the deliveries that were created during a time."
+type DeliveryStats {
+  "All of them."
+  total: Int!
+  "Those that the other side took."
+  delivered: Int!
+  "Those that were given up."
+  failed: Int!
+  "Those that were cancelled."
+  cancelled: Int!
+  "Those that wait, or are being sent."
+  pending: Int!
+  "The part that was delivered of what was delivered or given up, 0 to 1; null when there is none."
+  successRate: Float
+  "How long half of what was delivered took at most, from ` + "`" + `createdAt` + "`" + ` to ` + "`" + `completedAt` + "`" + `, in milliseconds; null when there is none."
+  p50Ms: Float
+  "How long 99 of 100 took at most."
+  p99Ms: Float
+  "By channel, the oldest channel first; those alone that have any."
+  channels: [ChannelDeliveryStats!]!
+  "Over time, the oldest first; also those in which none was created. The first and the last have only what lies within the time."
+  buckets: [DeliveryStatsBucket!]!
+}
+
+"What became of the deliveries on one channel."
+type ChannelDeliveryStats {
+  "The channel; also when it was deleted since."
+  channel: Channel!
+  "All of them."
+  total: Int!
+  "Those that the other side took."
+  delivered: Int!
+  "Those that were given up."
+  failed: Int!
+  "Those that were cancelled."
+  cancelled: Int!
+  "Those that wait, or are being sent."
+  pending: Int!
+  "The part that was delivered of what was delivered or given up, 0 to 1; null when there is none."
+  successRate: Float
+  "How long half of what was delivered took at most, in milliseconds; null when there is none."
+  p50Ms: Float
+  "How long 99 of 100 took at most."
+  p99Ms: Float
+}
+
+"What became of the deliveries that were created during one bucket."
+type DeliveryStatsBucket {
+  "When it begins."
+  from: Time!
+  "Those that the other side took."
+  delivered: Int!
+  "Those that were given up."
+  failed: Int!
+  "Those that were cancelled."
+  cancelled: Int!
+  "Those that wait, or are being sent."
+  pending: Int!
+  "How long half of what was delivered took at most, in milliseconds; null when there is none."
+  p50Ms: Float
+  "How long 99 of 100 took at most."
+  p99Ms: Float
+}
+
 "Where a page ends."
 type PageInfo {
   "True: there is more behind ` + "`" + `endCursor` + "`" + `."
@@ -1820,6 +1972,54 @@ func (ec *executionContext) childFields_AlertEvent(ctx context.Context, field gr
 	return nil, fmt.Errorf("no field named %q was found under type AlertEvent", field.Name)
 }
 
+func (ec *executionContext) childFields_AlertStats(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "total":
+		return ec.fieldContext_AlertStats_total(ctx, field)
+	case "open":
+		return ec.fieldContext_AlertStats_open(ctx, field)
+	case "low":
+		return ec.fieldContext_AlertStats_low(ctx, field)
+	case "medium":
+		return ec.fieldContext_AlertStats_medium(ctx, field)
+	case "high":
+		return ec.fieldContext_AlertStats_high(ctx, field)
+	case "types":
+		return ec.fieldContext_AlertStats_types(ctx, field)
+	case "buckets":
+		return ec.fieldContext_AlertStats_buckets(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AlertStats", field.Name)
+}
+
+func (ec *executionContext) childFields_AlertStatsBucket(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "from":
+		return ec.fieldContext_AlertStatsBucket_from(ctx, field)
+	case "total":
+		return ec.fieldContext_AlertStatsBucket_total(ctx, field)
+	case "low":
+		return ec.fieldContext_AlertStatsBucket_low(ctx, field)
+	case "medium":
+		return ec.fieldContext_AlertStatsBucket_medium(ctx, field)
+	case "high":
+		return ec.fieldContext_AlertStatsBucket_high(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AlertStatsBucket", field.Name)
+}
+
+func (ec *executionContext) childFields_AlertTypeStats(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "type":
+		return ec.fieldContext_AlertTypeStats_type(ctx, field)
+	case "total":
+		return ec.fieldContext_AlertTypeStats_total(ctx, field)
+	case "open":
+		return ec.fieldContext_AlertTypeStats_open(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AlertTypeStats", field.Name)
+}
+
 func (ec *executionContext) childFields_AuditConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -1902,6 +2102,30 @@ func (ec *executionContext) childFields_Channel(ctx context.Context, field graph
 		return ec.fieldContext_Channel_deletedAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Channel", field.Name)
+}
+
+func (ec *executionContext) childFields_ChannelDeliveryStats(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "channel":
+		return ec.fieldContext_ChannelDeliveryStats_channel(ctx, field)
+	case "total":
+		return ec.fieldContext_ChannelDeliveryStats_total(ctx, field)
+	case "delivered":
+		return ec.fieldContext_ChannelDeliveryStats_delivered(ctx, field)
+	case "failed":
+		return ec.fieldContext_ChannelDeliveryStats_failed(ctx, field)
+	case "cancelled":
+		return ec.fieldContext_ChannelDeliveryStats_cancelled(ctx, field)
+	case "pending":
+		return ec.fieldContext_ChannelDeliveryStats_pending(ctx, field)
+	case "successRate":
+		return ec.fieldContext_ChannelDeliveryStats_successRate(ctx, field)
+	case "p50Ms":
+		return ec.fieldContext_ChannelDeliveryStats_p50Ms(ctx, field)
+	case "p99Ms":
+		return ec.fieldContext_ChannelDeliveryStats_p99Ms(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ChannelDeliveryStats", field.Name)
 }
 
 func (ec *executionContext) childFields_ChannelHealth(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -2058,6 +2282,52 @@ func (ec *executionContext) childFields_DeliveryEdge(ctx context.Context, field 
 		return ec.fieldContext_DeliveryEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeliveryEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_DeliveryStats(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "total":
+		return ec.fieldContext_DeliveryStats_total(ctx, field)
+	case "delivered":
+		return ec.fieldContext_DeliveryStats_delivered(ctx, field)
+	case "failed":
+		return ec.fieldContext_DeliveryStats_failed(ctx, field)
+	case "cancelled":
+		return ec.fieldContext_DeliveryStats_cancelled(ctx, field)
+	case "pending":
+		return ec.fieldContext_DeliveryStats_pending(ctx, field)
+	case "successRate":
+		return ec.fieldContext_DeliveryStats_successRate(ctx, field)
+	case "p50Ms":
+		return ec.fieldContext_DeliveryStats_p50Ms(ctx, field)
+	case "p99Ms":
+		return ec.fieldContext_DeliveryStats_p99Ms(ctx, field)
+	case "channels":
+		return ec.fieldContext_DeliveryStats_channels(ctx, field)
+	case "buckets":
+		return ec.fieldContext_DeliveryStats_buckets(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeliveryStats", field.Name)
+}
+
+func (ec *executionContext) childFields_DeliveryStatsBucket(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "from":
+		return ec.fieldContext_DeliveryStatsBucket_from(ctx, field)
+	case "delivered":
+		return ec.fieldContext_DeliveryStatsBucket_delivered(ctx, field)
+	case "failed":
+		return ec.fieldContext_DeliveryStatsBucket_failed(ctx, field)
+	case "cancelled":
+		return ec.fieldContext_DeliveryStatsBucket_cancelled(ctx, field)
+	case "pending":
+		return ec.fieldContext_DeliveryStatsBucket_pending(ctx, field)
+	case "p50Ms":
+		return ec.fieldContext_DeliveryStatsBucket_p50Ms(ctx, field)
+	case "p99Ms":
+		return ec.fieldContext_DeliveryStatsBucket_p99Ms(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeliveryStatsBucket", field.Name)
 }
 
 func (ec *executionContext) childFields_FeedEvent(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3060,6 +3330,44 @@ func (ec *executionContext) field_Query___type_args(ctx context.Context, rawArgs
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_alertStats_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "from",
+		func(ctx context.Context, v any) (time.Time, error) {
+			return ec.unmarshalNTime2timeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["from"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "to",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["to"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "bucket",
+		func(ctx context.Context, v any) (models.StatsBucket, error) {
+			return ec.unmarshalNStatsBucket2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐStatsBucket(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["bucket"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*models.AlertFilter, error) {
+			return ec.unmarshalOAlertFilter2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg3
+	return args, nil
+}
+
 func (ec *executionContext) field_Query_alert_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -3189,6 +3497,44 @@ func (ec *executionContext) field_Query_deliveries_args(ctx context.Context, raw
 		return nil, err
 	}
 	args["after"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_deliveryStats_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "from",
+		func(ctx context.Context, v any) (time.Time, error) {
+			return ec.unmarshalNTime2timeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["from"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "to",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["to"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "bucket",
+		func(ctx context.Context, v any) (models.StatsBucket, error) {
+			return ec.unmarshalNStatsBucket2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐStatsBucket(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["bucket"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "channelIds",
+		func(ctx context.Context, v any) ([]int64, error) {
+			return ec.unmarshalOID2ᚕint64ᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["channelIds"] = arg3
 	return args, nil
 }
 
@@ -4436,6 +4782,369 @@ func (ec *executionContext) fieldContext_AlertEvent_assignee(_ context.Context, 
 	return graphql.NewScalarFieldContext("AlertEvent", field, false, false, "String")
 }
 
+func (ec *executionContext) _AlertStats_total(ctx context.Context, field graphql.CollectedField, obj *models.AlertStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlertStats_total(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Total(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlertStats_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlertStats", field, true, false, "Int")
+}
+
+func (ec *executionContext) _AlertStats_open(ctx context.Context, field graphql.CollectedField, obj *models.AlertStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlertStats_open(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Open, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlertStats_open(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlertStats", field, false, false, "Int")
+}
+
+func (ec *executionContext) _AlertStats_low(ctx context.Context, field graphql.CollectedField, obj *models.AlertStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlertStats_low(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Low, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlertStats_low(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlertStats", field, false, false, "Int")
+}
+
+func (ec *executionContext) _AlertStats_medium(ctx context.Context, field graphql.CollectedField, obj *models.AlertStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlertStats_medium(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Medium, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlertStats_medium(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlertStats", field, false, false, "Int")
+}
+
+func (ec *executionContext) _AlertStats_high(ctx context.Context, field graphql.CollectedField, obj *models.AlertStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlertStats_high(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.High, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlertStats_high(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlertStats", field, false, false, "Int")
+}
+
+func (ec *executionContext) _AlertStats_types(ctx context.Context, field graphql.CollectedField, obj *models.AlertStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlertStats_types(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Types, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*models.AlertTypeStats) graphql.Marshaler {
+			return ec.marshalNAlertTypeStats2ᚕᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertTypeStatsᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlertStats_types(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AlertStats",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AlertTypeStats(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AlertStats_buckets(ctx context.Context, field graphql.CollectedField, obj *models.AlertStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlertStats_buckets(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Buckets, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*models.AlertStatsBucket) graphql.Marshaler {
+			return ec.marshalNAlertStatsBucket2ᚕᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertStatsBucketᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlertStats_buckets(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AlertStats",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AlertStatsBucket(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AlertStatsBucket_from(ctx context.Context, field graphql.CollectedField, obj *models.AlertStatsBucket) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlertStatsBucket_from(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlertStatsBucket_from(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlertStatsBucket", field, false, false, "Time")
+}
+
+func (ec *executionContext) _AlertStatsBucket_total(ctx context.Context, field graphql.CollectedField, obj *models.AlertStatsBucket) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlertStatsBucket_total(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Total(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlertStatsBucket_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlertStatsBucket", field, true, false, "Int")
+}
+
+func (ec *executionContext) _AlertStatsBucket_low(ctx context.Context, field graphql.CollectedField, obj *models.AlertStatsBucket) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlertStatsBucket_low(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Low, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlertStatsBucket_low(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlertStatsBucket", field, false, false, "Int")
+}
+
+func (ec *executionContext) _AlertStatsBucket_medium(ctx context.Context, field graphql.CollectedField, obj *models.AlertStatsBucket) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlertStatsBucket_medium(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Medium, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlertStatsBucket_medium(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlertStatsBucket", field, false, false, "Int")
+}
+
+func (ec *executionContext) _AlertStatsBucket_high(ctx context.Context, field graphql.CollectedField, obj *models.AlertStatsBucket) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlertStatsBucket_high(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.High, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlertStatsBucket_high(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlertStatsBucket", field, false, false, "Int")
+}
+
+func (ec *executionContext) _AlertTypeStats_type(ctx context.Context, field graphql.CollectedField, obj *models.AlertTypeStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlertTypeStats_type(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Type, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlertTypeStats_type(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlertTypeStats", field, false, false, "String")
+}
+
+func (ec *executionContext) _AlertTypeStats_total(ctx context.Context, field graphql.CollectedField, obj *models.AlertTypeStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlertTypeStats_total(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Total, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlertTypeStats_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlertTypeStats", field, false, false, "Int")
+}
+
+func (ec *executionContext) _AlertTypeStats_open(ctx context.Context, field graphql.CollectedField, obj *models.AlertTypeStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlertTypeStats_open(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Open, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlertTypeStats_open(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlertTypeStats", field, false, false, "Int")
+}
+
 func (ec *executionContext) _AuditConnection_edges(ctx context.Context, field graphql.CollectedField, obj *AuditConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5178,6 +5887,222 @@ func (ec *executionContext) _Channel_deletedAt(ctx context.Context, field graphq
 }
 func (ec *executionContext) fieldContext_Channel_deletedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Channel", field, false, false, "Time")
+}
+
+func (ec *executionContext) _ChannelDeliveryStats_channel(ctx context.Context, field graphql.CollectedField, obj *models.ChannelDeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelDeliveryStats_channel(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ChannelDeliveryStats().Channel(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *models.Channel) graphql.Marshaler {
+			return ec.marshalNChannel2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐChannel(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelDeliveryStats_channel(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ChannelDeliveryStats",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Channel(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ChannelDeliveryStats_total(ctx context.Context, field graphql.CollectedField, obj *models.ChannelDeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelDeliveryStats_total(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Total(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelDeliveryStats_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelDeliveryStats", field, true, false, "Int")
+}
+
+func (ec *executionContext) _ChannelDeliveryStats_delivered(ctx context.Context, field graphql.CollectedField, obj *models.ChannelDeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelDeliveryStats_delivered(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Delivered, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelDeliveryStats_delivered(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelDeliveryStats", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ChannelDeliveryStats_failed(ctx context.Context, field graphql.CollectedField, obj *models.ChannelDeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelDeliveryStats_failed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Failed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelDeliveryStats_failed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelDeliveryStats", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ChannelDeliveryStats_cancelled(ctx context.Context, field graphql.CollectedField, obj *models.ChannelDeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelDeliveryStats_cancelled(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cancelled, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelDeliveryStats_cancelled(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelDeliveryStats", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ChannelDeliveryStats_pending(ctx context.Context, field graphql.CollectedField, obj *models.ChannelDeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelDeliveryStats_pending(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Pending, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelDeliveryStats_pending(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelDeliveryStats", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ChannelDeliveryStats_successRate(ctx context.Context, field graphql.CollectedField, obj *models.ChannelDeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelDeliveryStats_successRate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SuccessRate(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelDeliveryStats_successRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelDeliveryStats", field, true, false, "Float")
+}
+
+func (ec *executionContext) _ChannelDeliveryStats_p50Ms(ctx context.Context, field graphql.CollectedField, obj *models.ChannelDeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelDeliveryStats_p50Ms(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.P50Ms, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelDeliveryStats_p50Ms(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelDeliveryStats", field, false, false, "Float")
+}
+
+func (ec *executionContext) _ChannelDeliveryStats_p99Ms(ctx context.Context, field graphql.CollectedField, obj *models.ChannelDeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ChannelDeliveryStats_p99Ms(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.P99Ms, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ChannelDeliveryStats_p99Ms(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ChannelDeliveryStats", field, false, false, "Float")
 }
 
 func (ec *executionContext) _ChannelHealth_state(ctx context.Context, field graphql.CollectedField, obj *models.ChannelHealth) (ret graphql.Marshaler) {
@@ -6519,6 +7444,415 @@ func (ec *executionContext) fieldContext_DeliveryEdge_node(_ context.Context, fi
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _DeliveryStats_total(ctx context.Context, field graphql.CollectedField, obj *models.DeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryStats_total(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Total(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryStats_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryStats", field, true, false, "Int")
+}
+
+func (ec *executionContext) _DeliveryStats_delivered(ctx context.Context, field graphql.CollectedField, obj *models.DeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryStats_delivered(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Delivered, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryStats_delivered(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryStats", field, false, false, "Int")
+}
+
+func (ec *executionContext) _DeliveryStats_failed(ctx context.Context, field graphql.CollectedField, obj *models.DeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryStats_failed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Failed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryStats_failed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryStats", field, false, false, "Int")
+}
+
+func (ec *executionContext) _DeliveryStats_cancelled(ctx context.Context, field graphql.CollectedField, obj *models.DeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryStats_cancelled(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cancelled, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryStats_cancelled(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryStats", field, false, false, "Int")
+}
+
+func (ec *executionContext) _DeliveryStats_pending(ctx context.Context, field graphql.CollectedField, obj *models.DeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryStats_pending(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Pending, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryStats_pending(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryStats", field, false, false, "Int")
+}
+
+func (ec *executionContext) _DeliveryStats_successRate(ctx context.Context, field graphql.CollectedField, obj *models.DeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryStats_successRate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SuccessRate(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryStats_successRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryStats", field, true, false, "Float")
+}
+
+func (ec *executionContext) _DeliveryStats_p50Ms(ctx context.Context, field graphql.CollectedField, obj *models.DeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryStats_p50Ms(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.P50Ms, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryStats_p50Ms(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryStats", field, false, false, "Float")
+}
+
+func (ec *executionContext) _DeliveryStats_p99Ms(ctx context.Context, field graphql.CollectedField, obj *models.DeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryStats_p99Ms(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.P99Ms, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryStats_p99Ms(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryStats", field, false, false, "Float")
+}
+
+func (ec *executionContext) _DeliveryStats_channels(ctx context.Context, field graphql.CollectedField, obj *models.DeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryStats_channels(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Channels, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*models.ChannelDeliveryStats) graphql.Marshaler {
+			return ec.marshalNChannelDeliveryStats2ᚕᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐChannelDeliveryStatsᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryStats_channels(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeliveryStats",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ChannelDeliveryStats(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeliveryStats_buckets(ctx context.Context, field graphql.CollectedField, obj *models.DeliveryStats) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryStats_buckets(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Buckets, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*models.DeliveryStatsBucket) graphql.Marshaler {
+			return ec.marshalNDeliveryStatsBucket2ᚕᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐDeliveryStatsBucketᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryStats_buckets(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeliveryStats",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeliveryStatsBucket(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeliveryStatsBucket_from(ctx context.Context, field graphql.CollectedField, obj *models.DeliveryStatsBucket) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryStatsBucket_from(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.From, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryStatsBucket_from(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryStatsBucket", field, false, false, "Time")
+}
+
+func (ec *executionContext) _DeliveryStatsBucket_delivered(ctx context.Context, field graphql.CollectedField, obj *models.DeliveryStatsBucket) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryStatsBucket_delivered(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Delivered, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryStatsBucket_delivered(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryStatsBucket", field, false, false, "Int")
+}
+
+func (ec *executionContext) _DeliveryStatsBucket_failed(ctx context.Context, field graphql.CollectedField, obj *models.DeliveryStatsBucket) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryStatsBucket_failed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Failed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryStatsBucket_failed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryStatsBucket", field, false, false, "Int")
+}
+
+func (ec *executionContext) _DeliveryStatsBucket_cancelled(ctx context.Context, field graphql.CollectedField, obj *models.DeliveryStatsBucket) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryStatsBucket_cancelled(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cancelled, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryStatsBucket_cancelled(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryStatsBucket", field, false, false, "Int")
+}
+
+func (ec *executionContext) _DeliveryStatsBucket_pending(ctx context.Context, field graphql.CollectedField, obj *models.DeliveryStatsBucket) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryStatsBucket_pending(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Pending, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryStatsBucket_pending(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryStatsBucket", field, false, false, "Int")
+}
+
+func (ec *executionContext) _DeliveryStatsBucket_p50Ms(ctx context.Context, field graphql.CollectedField, obj *models.DeliveryStatsBucket) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryStatsBucket_p50Ms(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.P50Ms, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryStatsBucket_p50Ms(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryStatsBucket", field, false, false, "Float")
+}
+
+func (ec *executionContext) _DeliveryStatsBucket_p99Ms(ctx context.Context, field graphql.CollectedField, obj *models.DeliveryStatsBucket) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeliveryStatsBucket_p99Ms(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.P99Ms, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *float64) graphql.Marshaler {
+			return ec.marshalOFloat2ᚖfloat64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_DeliveryStatsBucket_p99Ms(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeliveryStatsBucket", field, false, false, "Float")
 }
 
 func (ec *executionContext) _DiscordConfig_webhookUrl(ctx context.Context, field graphql.CollectedField, obj *models.DiscordConfig) (ret graphql.Marshaler) {
@@ -9585,6 +10919,130 @@ func (ec *executionContext) fieldContext_Query_deliveries(ctx context.Context, f
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Query_deliveries_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_alertStats(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_alertStats(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().AlertStats(ctx, fc.Args["from"].(time.Time), fc.Args["to"].(*time.Time), fc.Args["bucket"].(models.StatsBucket), fc.Args["filter"].(*models.AlertFilter))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"VIEWER", "ANALYST"})
+				if err != nil {
+					var zeroVal *models.AlertStats
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal *models.AlertStats
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *models.AlertStats) graphql.Marshaler {
+			return ec.marshalNAlertStats2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertStats(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_alertStats(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AlertStats(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_alertStats_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_deliveryStats(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_deliveryStats(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().DeliveryStats(ctx, fc.Args["from"].(time.Time), fc.Args["to"].(*time.Time), fc.Args["bucket"].(models.StatsBucket), fc.Args["channelIds"].([]int64))
+		},
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"VIEWER", "ANALYST"})
+				if err != nil {
+					var zeroVal *models.DeliveryStats
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal *models.DeliveryStats
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, nil, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
+		func(ctx context.Context, selections ast.SelectionSet, v *models.DeliveryStats) graphql.Marshaler {
+			return ec.marshalNDeliveryStats2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐDeliveryStats(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_deliveryStats(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeliveryStats(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_deliveryStats_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -14718,6 +16176,165 @@ func (ec *executionContext) _AlertEvent(ctx context.Context, sel ast.SelectionSe
 	return out
 }
 
+var alertStatsImplementors = []string{"AlertStats"}
+
+func (ec *executionContext) _AlertStats(ctx context.Context, sel ast.SelectionSet, obj *models.AlertStats) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, alertStatsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AlertStats")
+		case "total":
+			out.Values[i] = ec._AlertStats_total(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "open":
+			out.Values[i] = ec._AlertStats_open(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "low":
+			out.Values[i] = ec._AlertStats_low(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "medium":
+			out.Values[i] = ec._AlertStats_medium(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "high":
+			out.Values[i] = ec._AlertStats_high(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "types":
+			out.Values[i] = ec._AlertStats_types(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "buckets":
+			out.Values[i] = ec._AlertStats_buckets(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var alertStatsBucketImplementors = []string{"AlertStatsBucket"}
+
+func (ec *executionContext) _AlertStatsBucket(ctx context.Context, sel ast.SelectionSet, obj *models.AlertStatsBucket) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, alertStatsBucketImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AlertStatsBucket")
+		case "from":
+			out.Values[i] = ec._AlertStatsBucket_from(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "total":
+			out.Values[i] = ec._AlertStatsBucket_total(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "low":
+			out.Values[i] = ec._AlertStatsBucket_low(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "medium":
+			out.Values[i] = ec._AlertStatsBucket_medium(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "high":
+			out.Values[i] = ec._AlertStatsBucket_high(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var alertTypeStatsImplementors = []string{"AlertTypeStats"}
+
+func (ec *executionContext) _AlertTypeStats(ctx context.Context, sel ast.SelectionSet, obj *models.AlertTypeStats) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, alertTypeStatsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AlertTypeStats")
+		case "type":
+			out.Values[i] = ec._AlertTypeStats_type(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "total":
+			out.Values[i] = ec._AlertTypeStats_total(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "open":
+			out.Values[i] = ec._AlertTypeStats_open(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var auditConnectionImplementors = []string{"AuditConnection"}
 
 func (ec *executionContext) _AuditConnection(ctx context.Context, sel ast.SelectionSet, obj *AuditConnection) graphql.Marshaler {
@@ -14964,6 +16581,80 @@ func (ec *executionContext) _Channel(ctx context.Context, sel ast.SelectionSet, 
 			}
 		case "deletedAt":
 			out.Values[i] = ec._Channel_deletedAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var channelDeliveryStatsImplementors = []string{"ChannelDeliveryStats"}
+
+func (ec *executionContext) _ChannelDeliveryStats(ctx context.Context, sel ast.SelectionSet, obj *models.ChannelDeliveryStats) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, channelDeliveryStatsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ChannelDeliveryStats")
+		case "channel":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ChannelDeliveryStats_channel(ctx, field, obj)
+				})
+		case "total":
+			out.Values[i] = ec._ChannelDeliveryStats_total(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "delivered":
+			out.Values[i] = ec._ChannelDeliveryStats_delivered(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "failed":
+			out.Values[i] = ec._ChannelDeliveryStats_failed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "cancelled":
+			out.Values[i] = ec._ChannelDeliveryStats_cancelled(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pending":
+			out.Values[i] = ec._ChannelDeliveryStats_pending(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "successRate":
+			out.Values[i] = ec._ChannelDeliveryStats_successRate(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "p50Ms":
+			out.Values[i] = ec._ChannelDeliveryStats_p50Ms(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "p99Ms":
+			out.Values[i] = ec._ChannelDeliveryStats_p99Ms(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -15463,6 +17154,147 @@ func (ec *executionContext) _DeliveryEdge(ctx context.Context, sel ast.Selection
 		case "node":
 			out.Values[i] = ec._DeliveryEdge_node(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var deliveryStatsImplementors = []string{"DeliveryStats"}
+
+func (ec *executionContext) _DeliveryStats(ctx context.Context, sel ast.SelectionSet, obj *models.DeliveryStats) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deliveryStatsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeliveryStats")
+		case "total":
+			out.Values[i] = ec._DeliveryStats_total(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "delivered":
+			out.Values[i] = ec._DeliveryStats_delivered(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "failed":
+			out.Values[i] = ec._DeliveryStats_failed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "cancelled":
+			out.Values[i] = ec._DeliveryStats_cancelled(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pending":
+			out.Values[i] = ec._DeliveryStats_pending(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "successRate":
+			out.Values[i] = ec._DeliveryStats_successRate(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "p50Ms":
+			out.Values[i] = ec._DeliveryStats_p50Ms(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "p99Ms":
+			out.Values[i] = ec._DeliveryStats_p99Ms(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "channels":
+			out.Values[i] = ec._DeliveryStats_channels(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "buckets":
+			out.Values[i] = ec._DeliveryStats_buckets(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var deliveryStatsBucketImplementors = []string{"DeliveryStatsBucket"}
+
+func (ec *executionContext) _DeliveryStatsBucket(ctx context.Context, sel ast.SelectionSet, obj *models.DeliveryStatsBucket) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deliveryStatsBucketImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeliveryStatsBucket")
+		case "from":
+			out.Values[i] = ec._DeliveryStatsBucket_from(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "delivered":
+			out.Values[i] = ec._DeliveryStatsBucket_delivered(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "failed":
+			out.Values[i] = ec._DeliveryStatsBucket_failed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "cancelled":
+			out.Values[i] = ec._DeliveryStatsBucket_cancelled(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pending":
+			out.Values[i] = ec._DeliveryStatsBucket_pending(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "p50Ms":
+			out.Values[i] = ec._DeliveryStatsBucket_p50Ms(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "p99Ms":
+			out.Values[i] = ec._DeliveryStatsBucket_p99Ms(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		default:
@@ -16159,6 +17991,18 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_deliveries(ctx, field)
+				})
+		case "alertStats":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_alertStats(ctx, field)
+				})
+		case "deliveryStats":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_deliveryStats(ctx, field)
 				})
 		case "previewRouting":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
@@ -17448,6 +19292,62 @@ func (ec *executionContext) marshalNAlertState2githubᚗcomᚋrustbucketᚋalert
 	return v
 }
 
+func (ec *executionContext) marshalNAlertStats2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertStats(ctx context.Context, sel ast.SelectionSet, v *models.AlertStats) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "AlertStats!")
+		return graphql.Null
+	}
+	return ec._AlertStats(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNAlertStatsBucket2ᚕᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertStatsBucketᚄ(ctx context.Context, sel ast.SelectionSet, v []*models.AlertStatsBucket) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAlertStatsBucket2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertStatsBucket(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNAlertStatsBucket2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertStatsBucket(ctx context.Context, sel ast.SelectionSet, v *models.AlertStatsBucket) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "AlertStatsBucket!")
+		return graphql.Null
+	}
+	return ec._AlertStatsBucket(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNAlertTypeStats2ᚕᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertTypeStatsᚄ(ctx context.Context, sel ast.SelectionSet, v []*models.AlertTypeStats) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAlertTypeStats2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertTypeStats(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNAlertTypeStats2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAlertTypeStats(ctx context.Context, sel ast.SelectionSet, v *models.AlertTypeStats) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "AlertTypeStats!")
+		return graphql.Null
+	}
+	return ec._AlertTypeStats(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNAuditAction2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐAuditAction(ctx context.Context, v any) (models.AuditAction, error) {
 	var res models.AuditAction
 	err := res.UnmarshalGQL(v)
@@ -17568,6 +19468,30 @@ func (ec *executionContext) unmarshalNChannelConfigInput2githubᚗcomᚋrustbuck
 func (ec *executionContext) unmarshalNChannelConfigInput2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋgraphᚐChannelConfigInput(ctx context.Context, v any) (*ChannelConfigInput, error) {
 	res, err := ec.unmarshalInputChannelConfigInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNChannelDeliveryStats2ᚕᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐChannelDeliveryStatsᚄ(ctx context.Context, sel ast.SelectionSet, v []*models.ChannelDeliveryStats) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNChannelDeliveryStats2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐChannelDeliveryStats(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNChannelDeliveryStats2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐChannelDeliveryStats(ctx context.Context, sel ast.SelectionSet, v *models.ChannelDeliveryStats) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ChannelDeliveryStats!")
+		return graphql.Null
+	}
+	return ec._ChannelDeliveryStats(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNChannelHealth2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐChannelHealth(ctx context.Context, sel ast.SelectionSet, v *models.ChannelHealth) graphql.Marshaler {
@@ -17772,6 +19696,38 @@ func (ec *executionContext) unmarshalNDeliveryKind2githubᚗcomᚋrustbucketᚋa
 
 func (ec *executionContext) marshalNDeliveryKind2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐDeliveryKind(ctx context.Context, sel ast.SelectionSet, v models.DeliveryKind) graphql.Marshaler {
 	return v
+}
+
+func (ec *executionContext) marshalNDeliveryStats2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐDeliveryStats(ctx context.Context, sel ast.SelectionSet, v *models.DeliveryStats) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "DeliveryStats!")
+		return graphql.Null
+	}
+	return ec._DeliveryStats(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNDeliveryStatsBucket2ᚕᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐDeliveryStatsBucketᚄ(ctx context.Context, sel ast.SelectionSet, v []*models.DeliveryStatsBucket) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNDeliveryStatsBucket2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐDeliveryStatsBucket(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNDeliveryStatsBucket2ᚖgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐDeliveryStatsBucket(ctx context.Context, sel ast.SelectionSet, v *models.DeliveryStatsBucket) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "DeliveryStatsBucket!")
+		return graphql.Null
+	}
+	return ec._DeliveryStatsBucket(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNDeliveryStatus2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐDeliveryStatus(ctx context.Context, v any) (models.DeliveryStatus, error) {
@@ -18166,6 +20122,16 @@ func (ec *executionContext) marshalNSilence2ᚖgithubᚗcomᚋrustbucketᚋalert
 		return graphql.Null
 	}
 	return ec._Silence(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNStatsBucket2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐStatsBucket(ctx context.Context, v any) (models.StatsBucket, error) {
+	var res models.StatsBucket
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNStatsBucket2githubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐStatsBucket(ctx context.Context, sel ast.SelectionSet, v models.StatsBucket) graphql.Marshaler {
+	return v
 }
 
 func (ec *executionContext) unmarshalNString2string(ctx context.Context, v any) (string, error) {

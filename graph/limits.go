@@ -12,6 +12,7 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/rustbucket/alerts/metrics"
+	"github.com/rustbucket/alerts/models"
 )
 
 // What one operation may ask for. The largest page with everything about its alerts stays below.
@@ -23,6 +24,11 @@ const (
 	callCost     = 50      // of a field of a mutation: a transaction, or a message to a service
 	tooMuchAsked = "; ask for less at a time, with a smaller first or fewer fields"
 )
+
+// longLists are lists that are longer than others, by the type of their entries.
+var longLists = map[string]int{
+	"AlertStatsBucket": models.MaxStatsBuckets, "DeliveryStatsBucket": models.MaxStatsBuckets, "AlertTypeStats": models.MaxAlertTypes,
+}
 
 // limits refuses operations that would take too much time and memory to answer, before anything is done for them.
 type limits struct{ metrics *metrics.Metrics }
@@ -142,6 +148,9 @@ func (w *weigher) times(f *ast.Field) int {
 			n, _ := strconv.Atoi(v.String())
 			return min(max(n, 0), maxPage)
 		}
+	}
+	if known, ok := longLists[f.Definition.Type.Name()]; ok && f.Definition.Type.Elem != nil {
+		return known
 	}
 	if f.Definition.Type.Elem != nil && f.Name != "nodes" && f.Name != "edges" { // their connection was counted
 		return usualInList

@@ -49,6 +49,10 @@ func TestLimits(t *testing.T) {
 			variables: `{"a": [` + strings.TrimSuffix(strings.Repeat(`{"type": "t", "message": "m"},`, 1000), ",") + `]}`},
 		{name: "in a circle", query: "{ alert(id: 1) " + strings.Repeat("{ deliveries { alert ", 8) + "{ id }" + strings.Repeat("} }", 8) + " }", want: metrics.RequestDepth},
 		{name: "fragments in fragments", query: bomb, want: metrics.RequestDepth},
+		{name: "statistics for a screen", query: `{ alertStats(from: "x") { total types { type total } buckets { from low medium high } }
+			deliveryStats(from: "x") { channels { channel { name } p99Ms } buckets { from delivered failed p50Ms p99Ms } } }`},
+		{name: "statistics of many times", query: "{" + repeat(50, `a%d: alertStats(from: "x") { buckets { from total } }`) + "}"},
+		{name: "statistics of too many", query: "{" + repeat(99, `a%d: alertStats(from: "x") { buckets { from total low } }`) + "}", want: metrics.RequestCost},
 		{name: "what tools ask about the schema", query: `{ __schema { types { fields { args { type { ofType { ofType { ofType { ofType { ofType { ofType { ofType { name } } } } } } } } } } } } }`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

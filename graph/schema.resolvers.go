@@ -57,6 +57,10 @@ func (r *channelResolver) Warnings(ctx context.Context, obj *models.Channel) ([]
 	return obj.Warnings(r.Around), nil
 }
 
+func (r *channelDeliveryStatsResolver) Channel(ctx context.Context, obj *models.ChannelDeliveryStats) (*models.Channel, error) {
+	return r.channel(ctx, obj.ChannelID)
+}
+
 func (r *deliveryResolver) Alert(ctx context.Context, obj *models.Delivery) (*models.Alert, error) {
 	if obj.Alert != nil {
 		return obj.Alert, nil
@@ -459,6 +463,27 @@ func (r *queryResolver) Deliveries(ctx context.Context, filter *models.DeliveryF
 	return r.deliveryPage(ctx, deliveries, limit, filter), nil
 }
 
+func (r *queryResolver) AlertStats(ctx context.Context, from time.Time, to *time.Time, bucket models.StatsBucket, filter *models.AlertFilter) (*models.AlertStats, error) {
+	asked, err := r.statsRange(from, to, bucket)
+	if err != nil {
+		return nil, err
+	}
+	return r.Store.AlertStats(ctx, asked, filter)
+}
+
+func (r *queryResolver) DeliveryStats(ctx context.Context, from time.Time, to *time.Time, bucket models.StatsBucket, channelIds []int64) (*models.DeliveryStats, error) {
+	asked, err := r.statsRange(from, to, bucket)
+	if err != nil {
+		return nil, err
+	}
+	stats, err := r.Store.DeliveryStats(ctx, asked, channelIds)
+	if err != nil {
+		return nil, err
+	}
+	r.expectChannels(ctx, stats.Channels)
+	return stats, nil
+}
+
 func (r *queryResolver) PreviewRouting(ctx context.Context, input CreateAlertInput) ([]*models.RoutingDecision, error) {
 	alert, err := newAlert(ctx, "input", &input)
 	if err != nil {
@@ -610,6 +635,10 @@ func (r *Resolver) AuditConnection() AuditConnectionResolver { return &auditConn
 
 func (r *Resolver) Channel() ChannelResolver { return &channelResolver{r} }
 
+func (r *Resolver) ChannelDeliveryStats() ChannelDeliveryStatsResolver {
+	return &channelDeliveryStatsResolver{r}
+}
+
 func (r *Resolver) Delivery() DeliveryResolver { return &deliveryResolver{r} }
 
 func (r *Resolver) DeliveryConnection() DeliveryConnectionResolver {
@@ -639,6 +668,7 @@ type (
 	alertConnectionResolver      struct{ *Resolver }
 	auditConnectionResolver      struct{ *Resolver }
 	channelResolver              struct{ *Resolver }
+	channelDeliveryStatsResolver struct{ *Resolver }
 	deliveryResolver             struct{ *Resolver }
 	deliveryConnectionResolver   struct{ *Resolver }
 	feedEventResolver            struct{ *Resolver }

@@ -84,10 +84,10 @@ func filterDeliveries(q *bun.SelectQuery, f *models.DeliveryFilter) *bun.SelectQ
 		q = q.Where("d.status IN (?)", bun.List(f.Statuses))
 	}
 	if f.CreatedAfter != nil {
-		q = q.Where("d.created_at >= ?", f.CreatedAfter.UTC())
+		q = q.Where(createdAt(q, "d")+" >= ?", f.CreatedAfter.UTC())
 	}
 	if f.CreatedBefore != nil {
-		q = q.Where("d.created_at < ?", f.CreatedBefore.UTC())
+		q = q.Where(createdAt(q, "d")+" < ?", f.CreatedBefore.UTC())
 	}
 	return q
 }

@@ -81,8 +81,8 @@ func (s *Store) FillWithDelivered(ctx context.Context, channelID int64, times in
 }
 
 // Do carries out a statement, as somebody with a shell on the database would.
-func (s *Store) Do(ctx context.Context, sql string) error {
-	_, err := s.db.NewRaw(sql).Exec(ctx)
+func (s *Store) Do(ctx context.Context, sql string, args ...any) error {
+	_, err := s.db.NewRaw(sql, args...).Exec(ctx)
 	return err
 }
 
@@ -91,3 +91,6 @@ func (s *Store) Count(ctx context.Context, table string) (n int, err error) {
 	err = s.db.NewRaw("SELECT count(*) FROM ?", bun.Ident(table)).Scan(ctx, &n)
 	return n, err
 }
+
+// HurryStats sets how long statistics may take.
+func (s *Store) HurryStats(d time.Duration) { s.statsTime = d }

@@ -54,11 +54,13 @@ type Store struct {
 	appended   chan struct{}
 	onCancel   func(channelID int64, reason string)
 	queries    counter
+	statsTime  time.Duration
+	counting   chan struct{} // statistics that are being counted
 }
 
 // Open connects to the database. It creates an SQLite file, but no tables: call Migrate before anything else.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{keyring: o.Keyring, log: o.Log, appended: make(chan struct{}, 1)}
+	s := &Store{keyring: o.Keyring, log: o.Log, appended: make(chan struct{}, 1), statsTime: statsTime, counting: make(chan struct{}, statsAtOnce)}
 	if o.Wall == nil {
 		o.Wall = time.Now
 	}
