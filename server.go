@@ -24,6 +24,7 @@ import (
 	"github.com/rustbucket/alerts/access"
 	"github.com/rustbucket/alerts/console"
 	"github.com/rustbucket/alerts/dispatch"
+	"github.com/rustbucket/alerts/export"
 	"github.com/rustbucket/alerts/feed"
 	"github.com/rustbucket/alerts/graph"
 	"github.com/rustbucket/alerts/heartbeat"
@@ -140,6 +141,7 @@ type rooms struct {
 	scrape http.Handler // the metrics
 	login  http.Handler // sessions of browsers
 	ingest http.Handler // alerts from other systems
+	export http.Handler // alerts and deliveries as files
 	feed   *feed.Feed
 
 	dispatcher *dispatch.Dispatcher
@@ -203,6 +205,7 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 	r.scrape = counted.Handler(doorman.Viewer)
 	sessions := access.NewSessions(doorman, s.Keyring(), func() { counted.RequestRefused(metrics.RequestToken) })
 	r.login = sessions
+	r.export = &export.Handler{Store: s, Doorman: doorman, Sessions: sessions, Crowd: access.NewExportCrowd(), Metrics: counted, Log: log}
 	r.sender.run(dispatcher.Run)
 	r.intake.run(func(ctx context.Context) { intake.Run(context.WithoutCancel(ctx), ctx.Done()) })
 	r.intake.run(func(ctx context.Context) { heartbeats.Run(context.WithoutCancel(ctx), ctx.Done()) })
@@ -293,11 +296,11 @@ type front struct {
 	mux     *http.ServeMux
 	proxies access.Proxies
 	state   atomic.Pointer[state]
-	streams sync.WaitGroup // requests to the API, sockets included, which http.Server does not wait for
+	streams sync.WaitGroup // requests to the API, sockets and exports included, which http.Server does not wait for
 }
 
 type state struct {
-	api, scrape, login, ingest http.Handler
+	api, scrape, login, ingest, export http.Handler
 
 	ping func(context.Context) error
 	not  string // why not ready; empty when ready
@@ -313,6 +316,7 @@ func newFront(proxies access.Proxies) *front {
 	f.mux.HandleFunc("/session", f.session)
 	f.mux.HandleFunc("/metrics", f.metrics)
 	f.mux.HandleFunc("/ingest/", f.ingest)
+	f.mux.HandleFunc("/export/", f.export)
 	f.mux.Handle("/playground", try)
 	f.mux.Handle("/playground/", try)
 	f.mux.Handle("/", console.Handler())
@@ -327,7 +331,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // open lets callers in.
 func (f *front) open(r *rooms, ping func(context.Context) error) {
-	f.state.Store(&state{api: r.api, scrape: r.scrape, login: r.login, ingest: r.ingest, ping: ping})
+	f.state.Store(&state{api: r.api, scrape: r.scrape, login: r.login, ingest: r.ingest, export: r.export, ping: ping})
 }
 
 // drain makes load balancers send callers elsewhere; who comes all the same is still served.
@@ -390,6 +394,17 @@ func (f *front) ingest(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now.ingest.ServeHTTP(w, r)
+}
+
+func (f *front) export(w http.ResponseWriter, r *http.Request) {
+	now := f.state.Load()
+	if now.export == nil {
+		now.refuse(w)
+		return
+	}
+	f.streams.Add(1)
+	defer f.streams.Done()
+	now.export.ServeHTTP(w, r)
 }
 
 func (s *state) refuse(w http.ResponseWriter) {

@@ -1,0 +1,6 @@
+//go:build !race
+
+package export
+
+// many is how many alerts the long exports have.
+const many = 100_000
