@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -213,6 +214,59 @@ func TestStreams_UpdatesAndFilters(t *testing.T) {
 		}
 		if e := failed.next(); at(e, "deliveryUpdated", "attemptLog", 0, "statusCode") != 400.0 || at(e, "deliveryUpdated", "alert", "message") != "disk full" {
 			t.Errorf("deliveryUpdated: %v", e)
+		}
+	})
+}
+
+func TestStreams_WhoAskTheSameAreAnsweredTheSame(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *server) {
+		r := newReceiver(t)
+		s.createChannel("hook", webhook(r.URL))
+		const query = `subscription($types: [String!]) { feed(filter: {types: $types}) { kind alert { message type } delivery { channel { name } attemptLog { statusCode } } } }`
+		const n = 100
+		var all, odd []*subscription
+		for i := range 12 {
+			all = append(all, s.subscribe(t, query, nil))
+			if i < 3 {
+				odd = append(odd, s.subscribe(t, query, map[string]any{"types": []any{"odd"}}))
+			}
+		}
+		for i := range n {
+			s.createAlert(map[string]any{"message": fmt.Sprint(i), "type": []string{"even", "odd"}[i%2]})
+			if i%20 == 10 { // who leaves takes nothing from the others
+				all[0].cancel()
+				all = all[1:]
+			}
+		}
+		var first []string
+		for i, sub := range append(odd, all...) {
+			want := n
+			if i < len(odd) {
+				want = n / 2
+			}
+			var seen []string
+			for created, delivered := 0, 0; created < want || delivered < want; {
+				e := at(sub.next(), "feed")
+				if i < len(odd) && at(e, "alert", "type") != "odd" {
+					t.Fatalf("a filtered subscription shows %v", e)
+				}
+				switch at(e, "kind") {
+				case "ALERT_CREATED":
+					created++
+				case "DELIVERY_UPDATED":
+					if at(e, "delivery", "channel", "name") != "hook" || at(e, "delivery", "attemptLog", 0, "statusCode") != 200.0 {
+						t.Fatalf("event %v", e)
+					}
+					delivered++
+				}
+				seen = append(seen, fmt.Sprint(at(e, "kind"), at(e, "alert", "message")))
+			}
+			if i == 0 || i == len(odd) {
+				first = seen
+			}
+			if !slices.Equal(seen, first) {
+				t.Errorf("subscription %d saw %v, another one like it %v", i, seen, first)
+			}
 		}
 	})
 }

@@ -57,7 +57,7 @@ type Options struct {
 
 // NewHandler serves the API over POST, GET, WebSocket and SSE.
 func NewHandler(r *Resolver, o Options) http.Handler {
-	r.turns = newTurns()
+	r.turns, r.answers = newTurns(), newAnswers()
 	srv := handler.New(NewExecutableSchema(Config{Resolvers: r, Directives: DirectiveRoot{HasRole: access.HasRole, Text: text}}))
 	limit := int64(maxBodyBytes)
 	srv.AddTransport(transport.Websocket{
@@ -73,7 +73,7 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 	if tracing.On() {
 		srv.AroundOperations(traced)
 	}
-	srv.AroundOperations(streamsOnly)
+	srv.AroundOperations(r.subscribed)
 	srv.SetParserTokenLimit(maxQueryTokens)
 	srv.SetQueryCache(smallQueries{lru.New[*ast.QueryDocument](maxQueries)})
 	if !o.NoIntrospection {
@@ -81,6 +81,7 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 	}
 	srv.Use(limits{o.Metrics})
 	srv.Use(&oneOf{})
+	srv.AroundResponses(r.answered)
 	srv.AroundResponses(r.loadPerResponse)
 	srv.AroundRootFields(r.loadPerRootField)
 	present := func(ctx context.Context, err error) *gqlerror.Error { return presentError(ctx, err, r.Log) }
@@ -145,15 +146,6 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 		AllowedOrigins: o.AllowedOrigins, AllowedMethods: []string{http.MethodGet, http.MethodPost},
 		AllowedHeaders: []string{"Authorization", "Content-Type", "Accept"}, MaxAge: 600,
 	}).Handler(front)
-}
-
-// streamsOnly refuses a subscription that came by a request which can carry one answer only.
-func streamsOnly(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
-	op := graphql.GetOperationContext(ctx).Operation
-	if op.Operation == ast.Subscription && ctx.Value(visitKey{}) == nil {
-		return graphql.OneShot(&graphql.Response{Errors: gqlerror.List{refusal(models.BadUserInput, subscriptionByPost)}})
-	}
-	return next(ctx)
 }
 
 // smallQueries keeps parsed queries of an ordinary size: a thousand huge ones would fill the memory.

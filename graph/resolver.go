@@ -26,6 +26,7 @@ type Resolver struct {
 	Log        *slog.Logger
 
 	turns     turns               // of subscriptions
+	answers   *answers            // of subscriptions
 	PublicURL string              // as in notifiers.Settings
 	Around    models.Surroundings // what channels are warned about
 }

@@ -11,27 +11,28 @@ import (
 	"github.com/rustbucket/alerts/models"
 )
 
-// stream sends what pick makes of the events behind a position (nil = from now on) until the caller leaves. The feed waits
-// for nobody: a caller that reads slowly is served from the table.
+// stream makes the operation of ctx, a subscription, send what pick makes of the events behind a position (nil = from now on)
+// until the caller leaves. The feed waits for nobody: a caller that reads slowly is served from the table. The channel is for
+// gqlgen, which takes one event from it at a time, when it is to make up an answer.
 func stream[T any](ctx context.Context, r *Resolver, after *int64, pick func(*models.FeedEvent) (T, bool)) (<-chan T, error) {
 	reader, err := r.Feed.Open(ctx, after)
 	if err != nil {
 		return nil, err
 	}
-	out := make(chan T)
-	go func() {
-		defer close(out)
-		defer reader.Close()
-		slow := time.NewTimer(0)
-		defer slow.Stop()
-		for {
+	context.AfterFunc(ctx, reader.Close)
+	out := make(chan T, 1)
+	var wanted []picked[T]
+	leave := func() {}
+	ctx.Value(subscriptionKey{}).(*subscription).next = func(ctx context.Context) (position int64, hand func(), ok bool) {
+		for len(wanted) == 0 {
+			leave()
 			events, err := reader.Next(ctx)
 			switch {
 			case ctx.Err() != nil:
-				return
+				return 0, nil, false
 			case models.HasCode(err, models.CursorExpired):
 				endWith(ctx, presentError(ctx, err, r.Log))
-				return
+				return 0, nil, false
 			case err != nil: // the database is away: go on where we are when it is back
 				r.Log.Warn("a subscription waits for the database", "error", err)
 				select {
@@ -39,38 +40,29 @@ func stream[T any](ctx context.Context, r *Resolver, after *int64, pick func(*mo
 				case <-time.After(time.Second):
 				}
 			}
-			wanted := picked(events, pick)
-			if len(wanted) == 0 {
-				continue
+			if wanted = pickFrom(events, pick); len(wanted) > 0 {
+				leave = r.turns.enter(ctx)
+				time.AfterFunc(turnTime, leave) // when the caller reads slowly, others are not to wait for it
 			}
-			leave := r.turns.enter(ctx)
-			slow.Reset(turnTime)
-			for _, v := range wanted {
-				select {
-				case out <- v:
-					continue
-				case <-slow.C: // the caller reads slowly: others are not to wait for it
-					leave()
-				case <-ctx.Done():
-				}
-				select {
-				case out <- v:
-				case <-ctx.Done():
-					leave()
-					return
-				}
-			}
-			leave()
 		}
-	}()
+		first := wanted[0]
+		wanted = wanted[1:]
+		return first.position, func() { out <- first.value }, true
+	}
 	return out, nil
 }
 
-func picked[T any](events []*models.FeedEvent, pick func(*models.FeedEvent) (T, bool)) []T {
-	var wanted []T
+// picked is what is wanted of an event.
+type picked[T any] struct {
+	value    T
+	position int64
+}
+
+func pickFrom[T any](events []*models.FeedEvent, pick func(*models.FeedEvent) (T, bool)) []picked[T] {
+	var wanted []picked[T]
 	for _, e := range events {
 		if v, ok := pick(e); ok {
-			wanted = append(wanted, v)
+			wanted = append(wanted, picked[T]{v, e.Position})
 		}
 	}
 	return wanted

@@ -1,0 +1,100 @@
+package graph
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+)
+
+func TestAnswers_AreMadeUpOnce(t *testing.T) {
+	a := newAnswers()
+	key := sha256.Sum256([]byte("the same"))
+	var made atomic.Int64
+	var wg sync.WaitGroup
+	for range 50 {
+		group := a.join(t.Context(), key)
+		wg.Go(func() {
+			for position := range int64(100) {
+				got := a.get(t.Context(), question{group, position}, func() *graphql.Response {
+					made.Add(1)
+					return &graphql.Response{Data: fmt.Append(nil, position)}
+				})
+				if string(got.Data) != fmt.Sprint(position) {
+					t.Errorf("event %d is answered with %s", position, got.Data)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := made.Load(); n < 100 || n > 200 { // the first begins alone
+		t.Errorf("%d answers were made up, want about 100", n)
+	}
+	other := a.join(t.Context(), sha256.Sum256([]byte("another")))
+	a.join(t.Context(), sha256.Sum256([]byte("another")))
+	got := a.get(t.Context(), question{other, 1}, func() *graphql.Response { return &graphql.Response{Data: []byte(`"another"`)} })
+	if string(got.Data) != `"another"` {
+		t.Errorf("another question is answered with %s", got.Data)
+	}
+}
+
+func TestAnswers_OneWhoLeavesTakesNothingAlong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAnswers()
+		key := sha256.Sum256(nil)
+		leaving, leave := context.WithCancel(t.Context())
+		first, second := a.join(leaving, key), a.join(t.Context(), key)
+		made := ""
+		go a.get(leaving, question{first, 7}, func() *graphql.Response {
+			<-leaving.Done()
+			return &graphql.Response{Data: []byte("cut short")}
+		})
+		synctest.Wait()
+		go func() {
+			made = string(a.get(t.Context(), question{second, 7}, func() *graphql.Response { return &graphql.Response{Data: []byte("whole")} }).Data)
+		}()
+		impatient, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		if r := a.get(impatient, question{second, 7}, func() *graphql.Response { return nil }); r != nil {
+			t.Errorf("one whose time is over gets %s", r.Data)
+		}
+		leave()
+		synctest.Wait()
+		if made != "whole" || first != second || second.members != 1 {
+			t.Errorf("the other gets %q, in a group of %d", made, second.members)
+		}
+	})
+}
+
+func TestAnswers_AreKeptForAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAnswers()
+		group := a.join(t.Context(), sha256.Sum256(nil))
+		a.join(t.Context(), sha256.Sum256(nil))
+		made := 0
+		ask := func(position int64) {
+			data := []byte(strings.Repeat("x", keepAnswerBytes/10))
+			a.get(t.Context(), question{group, position}, func() *graphql.Response { made++; return &graphql.Response{Data: data} })
+		}
+		ask(1)
+		ask(1)
+		time.Sleep(keepAnswers + 1)
+		ask(1)
+		if made != 2 {
+			t.Errorf("made up %d times, want once and anew after a while", made)
+		}
+		for position := range int64(100) {
+			ask(position)
+		}
+		if len(a.kept) > 10 || len(a.queue) != len(a.kept) || a.bytes > keepAnswerBytes {
+			t.Errorf("%d answers of %d bytes are kept, %d in the queue", len(a.kept), a.bytes, len(a.queue))
+		}
+	})
+}
