@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+	"github.com/vektah/gqlparser/v2/lexer"
 
 	"github.com/rustbucket/alerts/access"
 	"github.com/rustbucket/alerts/models"
@@ -159,10 +161,46 @@ func (r *Resolver) subscribed(ctx context.Context, next graphql.OperationHandler
 	// What is answered may be another's answer as well, so it must not know more of the caller than the role.
 	role := access.ViewerFrom(ctx).Role
 	ctx = access.WithViewer(ctx, &models.Viewer{Role: role})
-	variables, _ := json.Marshal(op.Variables) // maps in the order of their keys; they came as JSON
-	asked, _ := json.Marshal([]string{string(role), op.OperationName, op.RawQuery, string(variables)})
-	sub := &subscription{group: r.answers.join(ctx, sha256.Sum256(asked))}
+	sub := &subscription{group: r.answers.join(ctx, asked(op, role))}
 	return next(context.WithValue(ctx, subscriptionKey{}, sub))
+}
+
+// asked is the same for operations that are answered the same.
+func asked(op *graphql.OperationContext, as models.Role) [sha256.Size]byte {
+	variables := op.Variables
+	if name := placeVariable(op); name != "" { // where it began makes no difference to the answers
+		variables = maps.Clone(variables)
+		delete(variables, name)
+	}
+	all, _ := json.Marshal([]any{as, op.OperationName, op.RawQuery, variables}) // never fails: they came as JSON
+	return sha256.Sum256(all)
+}
+
+// placeVariable is the variable that a feed's `after` comes in, when it is used for nothing else.
+func placeVariable(op *graphql.OperationContext) string {
+	field, ok := op.Operation.SelectionSet[0].(*ast.Field)
+	if !ok || field.Name != "feed" {
+		return ""
+	}
+	after := field.Arguments.ForName("after")
+	if after == nil || after.Value.Kind != ast.Variable {
+		return ""
+	}
+	uses, dollar := 0, false
+	for tokens := lexer.New(&ast.Source{Input: op.RawQuery}); ; {
+		token, err := tokens.ReadToken()
+		if err != nil || token.Kind == lexer.EOF {
+			break
+		}
+		if dollar && token.Value == after.Value.Raw {
+			uses++
+		}
+		dollar = token.Kind == lexer.Dollar
+	}
+	if uses > 2 { // where it is defined, and here
+		return ""
+	}
+	return after.Value.Raw
 }
 
 // answered makes the answers of subscriptions.

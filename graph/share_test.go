@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -12,6 +13,9 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2"
+
+	"github.com/rustbucket/alerts/models"
 )
 
 func TestAnswers_AreMadeUpOnce(t *testing.T) {
@@ -97,4 +101,39 @@ func TestAnswers_AreKeptForAMoment(t *testing.T) {
 			t.Errorf("%d answers of %d bytes are kept, %d in the queue", len(a.kept), a.bytes, len(a.queue))
 		}
 	})
+}
+
+func TestAsked_IsTheSameForWhoIsAnsweredTheSame(t *testing.T) {
+	schema := NewExecutableSchema(Config{}).Schema()
+	of := func(query, variables string, role models.Role) [sha256.Size]byte {
+		doc, errs := gqlparser.LoadQuery(schema, query)
+		if errs != nil {
+			t.Fatal(errs)
+		}
+		op := &graphql.OperationContext{RawQuery: query, Operation: doc.Operations[0], Variables: map[string]any{}}
+		if err := json.Unmarshal([]byte(variables), &op.Variables); err != nil {
+			t.Fatal(err)
+		}
+		return asked(op, role)
+	}
+	const feed = `subscription ($a: String, $f: FeedFilter) { feed(after: $a, filter: $f) { cursor } }`
+	const twice = `subscription ($ a: String!) { feed(after: $a, filter: {types: [$a]}) { cursor } }`
+	for _, c := range []struct {
+		name, query, one, other string
+		role                    models.Role
+		same                    bool
+	}{
+		{name: "the same", query: feed, one: `{"a": "x", "f": {"types": ["t"], "channelIds": []}}`, other: `{"f": {"channelIds": [], "types": ["t"]}, "a": "x"}`, role: models.Analyst, same: true},
+		{name: "begun elsewhere", query: feed, one: `{"a": "x", "f": null}`, other: `{"a": null, "f": null}`, role: models.Analyst, same: true},
+		{name: "another filter", query: feed, one: `{"f": {"types": ["t"]}}`, other: `{"f": {"types": ["u"]}}`, role: models.Analyst},
+		{name: "another role", query: feed, one: `{}`, other: `{}`, role: models.Admin},
+		{name: "a place that is a filter, too", query: twice, one: `{"a": "x"}`, other: `{"a": "y"}`, role: models.Analyst},
+	} {
+		if same := of(c.query, c.one, models.Analyst) == of(c.query, c.other, c.role); same != c.same {
+			t.Errorf("%s: taken for the same: %v", c.name, same)
+		}
+	}
+	if of(`subscription { alertCreated { id } }`, `{}`, models.Analyst) == of(`subscription { alertCreated { type } }`, `{}`, models.Analyst) {
+		t.Error("two queries are taken for the same")
+	}
 }
