@@ -14,6 +14,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"github.com/rustbucket/alerts/models"
 )
@@ -106,7 +107,7 @@ func TestAnswers_AreKeptForAMoment(t *testing.T) {
 func TestAsked_IsTheSameForWhoIsAnsweredTheSame(t *testing.T) {
 	schema := NewExecutableSchema(Config{}).Schema()
 	of := func(query, variables string, role models.Role) [sha256.Size]byte {
-		doc, errs := gqlparser.LoadQuery(schema, query)
+		doc, errs := gqlparser.LoadQueryWithRules(schema, query, rules.NewDefaultRules())
 		if errs != nil {
 			t.Fatal(errs)
 		}
