@@ -57,6 +57,8 @@ type config struct {
 
 	Introspection onOff `env:"INTROSPECTION" envDefault:"True" about:"whether the API tells its schema to whoever has a token, as the playground needs it to; the schema is public all the same" accepts:"True or False (also 1, 0, yes, no, on, off)"`
 
+	CostPerSecond costPerSecond `env:"COST_PER_SECOND" envDefault:"250000" about:"what the operations of one token, and those from one address, may cost a second on one server, see security.md; who asks for more waits, and is refused beyond 5 s" accepts:"a whole number from 1000 to 1000000000; 0 or off bounds nothing"`
+
 	LogLevel  logLevel  `env:"LOG_LEVEL" envDefault:"info" about:"the least that is logged" accepts:"debug, info, warn, error"`
 	LogFormat logFormat `env:"LOG_FORMAT" envDefault:"text" about:"how it is logged" accepts:"text, json"`
 }

@@ -398,6 +398,33 @@ const (
 	maxKeptDays = 100 * 365 // a time.Duration ends after 292 years
 )
 
+// costPerSecond is 0 when nothing is bounded.
+type costPerSecond int
+
+func (c *costPerSecond) UnmarshalText(text []byte) error {
+	s := strings.ToLower(trim(text))
+	if s == "off" || s == "0" {
+		*c = 0
+		return nil
+	}
+	n, err := strconv.ParseUint(s, 10, 64)
+	switch {
+	case err != nil:
+		return errors.New("this is not a whole number")
+	case n < 1000 || n > 1e9:
+		return errors.New("this is out of range")
+	}
+	*c = costPerSecond(n)
+	return nil
+}
+
+func (c costPerSecond) String() string {
+	if c == 0 {
+		return "off"
+	}
+	return strconv.Itoa(int(c))
+}
+
 // retentionTime is 0 when everything is kept.
 type retentionTime time.Duration
 

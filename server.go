@@ -214,7 +214,8 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 			Store: s, Directory: directory, Intake: intake, Dispatcher: dispatcher, Heartbeats: heartbeats, Feed: events, Doorman: doorman, Log: log,
 			PublicURL: string(c.PublicURL), Around: models.Surroundings{NoMail: c.EmailHost == ""},
 		},
-		graph.Options{AllowedOrigins: c.AllowedOrigins, Sessions: sessions, Metrics: counted, Crowd: access.NewCrowd(), NoIntrospection: !bool(c.Introspection), Draining: r.streams.ctx},
+		graph.Options{AllowedOrigins: c.AllowedOrigins, Sessions: sessions, Metrics: counted, Crowd: access.NewCrowd(), Budget: access.NewBudget(int(c.CostPerSecond)),
+			NoIntrospection: !bool(c.Introspection), Draining: r.streams.ctx},
 	))
 	r.ingest = tracing.Handler(ingest.NewHandler(ingest.Options{Intake: intake, Doorman: doorman, Metrics: counted, Log: log}))
 	return r, nil

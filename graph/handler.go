@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -50,6 +51,7 @@ type Options struct {
 	Sessions       *access.Sessions
 	Metrics        *metrics.Metrics
 	Crowd          *access.Crowd
+	Budget         *access.Budget
 	// NoIntrospection keeps the schema from being asked for.
 	NoIntrospection bool
 	Draining        context.Context // done when the server stops: streams are closed so that their clients come back
@@ -59,7 +61,7 @@ type Options struct {
 func NewHandler(r *Resolver, o Options) http.Handler {
 	r.turns, r.answers = newTurns(), newAnswers()
 	srv := handler.New(NewExecutableSchema(Config{Resolvers: r, Directives: DirectiveRoot{HasRole: access.HasRole, Text: text}}))
-	limit := int64(maxBodyBytes)
+	bounds, limit := limits{o.Metrics, o.Budget}, int64(maxBodyBytes)
 	srv.AddTransport(transport.Websocket{
 		Implementation:        newSockets(func(req *http.Request) bool { return originAllowed(req, o.AllowedOrigins) }, o.Draining),
 		InitFunc:              greet(r.Doorman, o),
@@ -69,7 +71,7 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 		PayloadReadLimit:      &limit,
 	})
 	srv.AddTransport(transport.SSE{KeepAlivePingInterval: pingInterval})
-	srv.AddTransport(oneAnswer{long: make(chan struct{}, 1)})
+	srv.AddTransport(oneAnswer{bounds: bounds, long: make(chan struct{}, 1)})
 	if tracing.On() {
 		srv.AroundOperations(traced)
 	}
@@ -79,7 +81,7 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 	if !o.NoIntrospection {
 		srv.Use(extension.Introspection{})
 	}
-	srv.Use(limits{o.Metrics})
+	srv.Use(bounds)
 	srv.Use(&oneOf{})
 	srv.AroundResponses(r.answered)
 	srv.AroundResponses(r.loadPerResponse)
@@ -123,7 +125,7 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 			refuse(w, http.StatusUnauthorized, refusal(models.Unauthenticated, "a valid token is needed: send the header Authorization: Bearer TOKEN"))
 			return
 		}
-		if req = checked(w, req, o.Metrics); req == nil {
+		if req = checked(w, req.WithContext(access.WithViewer(req.Context(), viewer)), bounds); req == nil {
 			return
 		}
 		if stays != nil {
@@ -137,7 +139,7 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 			go stays.keepWelcome(req.Context(), r.Doorman, shown)
 			w = &streamWriter{ResponseWriter: w, controller: http.NewResponseController(w)}
 		}
-		srv.ServeHTTP(w, req.WithContext(access.WithViewer(req.Context(), viewer)))
+		srv.ServeHTTP(w, req)
 	})
 	if len(o.AllowedOrigins) == 0 {
 		return front
@@ -184,7 +186,7 @@ func greet(doorman *access.Doorman, o Options) transport.WebsocketInitFunc {
 }
 
 // checked makes sure that a request is one that the transports can serve, and answers it itself when not.
-func checked(w http.ResponseWriter, r *http.Request, counted *metrics.Metrics) *http.Request {
+func checked(w http.ResponseWriter, r *http.Request, bounds limits) *http.Request {
 	switch r.Method {
 	case http.MethodGet:
 		return r
@@ -199,8 +201,12 @@ func checked(w http.ResponseWriter, r *http.Request, counted *metrics.Metrics) *
 		return nil
 	}
 	if r.ContentLength > maxBodyBytes { // not a byte of it is read
-		counted.RequestRefused(metrics.RequestBody)
 		w.Header().Set("Connection", "close")
+		if err := bounds.spend(r.Context(), maxBodyBytes/textCost); err != nil {
+			overloaded(w, jsonMedia, err)
+			return nil
+		}
+		bounds.metrics.RequestRefused(metrics.RequestBody)
 		refuse(w, http.StatusRequestEntityTooLarge, refusal(models.BadUserInput, "the body is larger than 1 MB"))
 		return nil
 	}
@@ -211,7 +217,7 @@ func checked(w http.ResponseWriter, r *http.Request, counted *metrics.Metrics) *
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		counted.RequestRefused(metrics.RequestBody)
+		bounds.metrics.RequestRefused(metrics.RequestBody)
 		refuse(w, http.StatusRequestEntityTooLarge, refusal(models.BadUserInput, "the body is larger than 1 MB"))
 		return nil
 	case err != nil:
@@ -245,6 +251,12 @@ func isRequest(body []byte) bool {
 
 func refusal(code models.ErrorCode, message string) *gqlerror.Error {
 	return &gqlerror.Error{Message: message, Extensions: map[string]any{"code": string(code)}}
+}
+
+// overloaded answers whoever asked for too much in too short a time.
+func overloaded(w http.ResponseWriter, media string, errs ...*gqlerror.Error) {
+	w.Header().Set("Retry-After", strconv.Itoa(int(access.MaxWait/time.Second)))
+	answer(w, media, http.StatusTooManyRequests, errorsOnly{errs})
 }
 
 func refuse(w http.ResponseWriter, status int, err *gqlerror.Error) {

@@ -21,7 +21,8 @@ import (
 // (https://graphql.github.io/graphql-over-http/draft/). The library's transports answer 422 where the specification wants 200,
 // and send data where there must be none. Requests were checked before.
 type oneAnswer struct {
-	long chan struct{} // taken while a long query is parsed: others are not to stand behind several of them
+	bounds limits
+	long   chan struct{} // taken while a long query is parsed: others are not to stand behind several of them
 }
 
 // longQuery is how many bytes a query has at least that is parsed alone.
@@ -51,6 +52,10 @@ func (t oneAnswer) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 			status = http.StatusBadRequest
 		}
 		shown := exec.DispatchError(graphql.WithOperationContext(ctx, op), errs)
+		if errs[0].Extensions["code"] == string(models.Overloaded) {
+			overloaded(w, media, shown.Errors...)
+			return
+		}
 		answer(w, media, status, errorsOnly{shown.Errors})
 		return
 	}
@@ -65,6 +70,9 @@ func (t oneAnswer) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 
 // parse makes an operation of a request: it is read, validated and weighed.
 func (t oneAnswer) parse(ctx context.Context, exec graphql.GraphExecutor, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
+	if err := t.bounds.spendText(ctx, params.Query); err != nil {
+		return new(graphql.OperationContext), gqlerror.List{err}
+	}
 	if len(params.Query) >= longQuery {
 		t.long <- struct{}{}
 		defer func() { <-t.long }()

@@ -11,6 +11,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"github.com/rustbucket/alerts/access"
 	"github.com/rustbucket/alerts/metrics"
 	"github.com/rustbucket/alerts/models"
 )
@@ -21,7 +22,9 @@ const (
 	maxCost      = 250_000 // fields that it may answer with, see costOf
 	maxRoots     = 100     // fields of a mutation or a query itself, aliases included
 	usualInList  = 5       // entries of a list whose length the arguments do not tell
-	callCost     = 50      // of a field of a mutation: a transaction, or a message to a service
+	callCost     = 50      // of a field of a mutation: a transaction, or a message to a service; of any at the top, to the budget
+	textCost     = 16      // bytes of a long query that cost its caller as much as a field
+	freeOfAlert  = 50      // fields about an alert that whoever creates it may ask for without spending
 	tooMuchAsked = "; ask for less at a time, with a smaller first or fewer fields"
 )
 
@@ -31,10 +34,14 @@ var longLists = map[string]int{
 }
 
 // limits refuses operations that would take too much time and memory to answer, before anything is done for them.
-type limits struct{ metrics *metrics.Metrics }
+type limits struct {
+	metrics *metrics.Metrics
+	budget  *access.Budget
+}
 
 var _ interface {
 	graphql.HandlerExtension
+	graphql.OperationParameterMutator
 	graphql.OperationContextMutator
 } = limits{}
 
@@ -44,11 +51,28 @@ func (limits) ExtensionName() string { return "Limits" }
 // Validate has nothing to prepare.
 func (limits) Validate(graphql.ExecutableSchema) error { return nil }
 
-// MutateOperationContext checks an operation; it changes nothing.
-func (l limits) MutateOperationContext(_ context.Context, oc *graphql.OperationContext) *gqlerror.Error {
-	reason, message := tooMuch(oc.Operation, oc.Variables)
-	if reason == "" {
+// MutateOperationParameters makes the caller spend what the reading of a query costs; it changes nothing.
+func (l limits) MutateOperationParameters(ctx context.Context, p *graphql.RawParams) *gqlerror.Error {
+	if ctx.Value(visitKey{}) == nil { // oneAnswer did, before others had to wait for this one
 		return nil
+	}
+	return l.spendText(ctx, p.Query)
+}
+
+// spendText makes the caller spend what the reading of a query costs, if it is a long one.
+func (l limits) spendText(ctx context.Context, query string) *gqlerror.Error {
+	if len(query) <= maxKeptQuery {
+		return nil
+	}
+	return l.spend(ctx, len(query)/textCost)
+}
+
+// MutateOperationContext checks an operation, and makes the caller spend what it costs; it changes nothing.
+func (l limits) MutateOperationContext(ctx context.Context, oc *graphql.OperationContext) *gqlerror.Error {
+	all := weigh(oc.Operation, oc.Variables)
+	reason, message := tooMuch(all, oc.Operation.Operation)
+	if reason == "" {
+		return l.spend(ctx, all.due())
 	}
 	l.metrics.RequestRefused(reason)
 	err := gqlerror.Errorf("%s", message)
@@ -56,11 +80,23 @@ func (l limits) MutateOperationContext(_ context.Context, oc *graphql.OperationC
 	return err
 }
 
-// tooMuch says which limit an operation breaks, in a word and in words; empty = none.
-func tooMuch(op *ast.OperationDefinition, variables map[string]any) (reason, message string) {
+// spend holds the caller up, or refuses it, when it asks for too much in too short a time.
+func (l limits) spend(ctx context.Context, cost int) *gqlerror.Error {
+	if l.budget.Spend(ctx, cost) {
+		return nil
+	}
+	l.metrics.RequestRefused(metrics.RequestPace)
+	return refusal(models.Overloaded, "this token, or this address, has asked for too much in too short a time: nothing was done; ask for less at a time, or again in a while")
+}
+
+func weigh(op *ast.OperationDefinition, variables map[string]any) weight {
 	w := weigher{variables: variables, fragments: make(map[*ast.FragmentDefinition]weight)}
-	all := w.set(op.SelectionSet)
-	if op.Operation == ast.Mutation {
+	return w.set(op.SelectionSet)
+}
+
+// tooMuch says which limit an operation breaks, in a word and in words; empty = none.
+func tooMuch(all weight, kind ast.Operation) (reason, message string) {
+	if kind == ast.Mutation {
 		all.cost += callCost * all.roots
 	}
 	switch {
@@ -75,7 +111,13 @@ func tooMuch(op *ast.OperationDefinition, variables map[string]any) (reason, mes
 }
 
 // weight is what a selection set asks for.
-type weight struct{ cost, depth, roots int }
+type weight struct {
+	cost, depth, roots int
+	free               int // of the cost, with callCost: what the creating of alerts has limits of its own for
+}
+
+// due is what an operation costs its caller.
+func (w weight) due() int { return max(0, w.cost+callCost*w.roots-w.free) }
 
 // weigher weighs an operation. What a fragment weighs is found out once: fragments in fragments would take exponential time.
 type weigher struct {
@@ -97,6 +139,7 @@ func (w *weigher) set(set ast.SelectionSet) (sum weight) {
 		sum.cost = min(sum.cost+one.cost, 1<<40) // further on it makes no difference, and must not turn over
 		sum.roots = min(sum.roots+one.roots, 1<<40)
 		sum.depth = max(sum.depth, one.depth)
+		sum.free = min(sum.free+one.free, 1<<40)
 	}
 	return sum
 }
@@ -120,6 +163,9 @@ func (w *weigher) field(f *ast.Field) weight {
 	one := weight{cost: 1 + times*below.cost, depth: below.depth + 1, roots: 1}
 	if f.Name == "__schema" || f.Name == "__type" {
 		one.depth = 1 // tools ask deep questions about types, whose answers are short
+	}
+	if f.Name == "createAlert" || f.Name == "createAlerts" {
+		one.free = callCost + min(one.cost, 1+times*freeOfAlert)
 	}
 	return one
 }

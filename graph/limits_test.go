@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/99designs/gqlgen/graphql/introspection"
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/validator/rules"
 
@@ -69,7 +70,7 @@ func TestLimits(t *testing.T) {
 				}
 			}
 			start := time.Now()
-			got, message := tooMuch(doc.Operations[0], variables)
+			got, message := tooMuch(weigh(doc.Operations[0], variables), doc.Operations[0].Operation)
 			if got != c.want || (message == "") != (got == "") {
 				t.Errorf("%q (%s), want %q", got, message, c.want)
 			}
@@ -77,5 +78,35 @@ func TestLimits(t *testing.T) {
 				t.Errorf("took %v", took)
 			}
 		})
+	}
+}
+
+func TestLimits_WhatAnOperationCostsItsCaller(t *testing.T) {
+	schema := NewExecutableSchema(Config{}).Schema()
+	for query, want := range map[string]int{
+		"{ viewer { name role } }":                                                       callCost + 3,
+		"{ alerts(first: 50) { nodes { id type } totalCount } }":                         callCost + 1 + 50*4,
+		"{ a: viewer { name } b: viewer { name } }":                                      2 * (callCost + 2),
+		`mutation { resolveAlert(id: 1) { id } }`:                                        callCost + 2,
+		`mutation { createAlert(input: {type: "t", message: "m"}) { id type message } }`: 0,
+		`mutation { createAlert(input: {type: "t", message: "m"}) { ...f } resolveAlert(id: 1) { id } } fragment f on Alert { id }`:                                                                                callCost + 2,
+		`mutation { createAlerts(inputs: [{type: "t", message: "m"}, {type: "t", message: "m"}]) { id deliveries { id status attempts error channel { id name } } } }`:                                             0,
+		`mutation { createAlerts(inputs: [{type: "t", message: "m"}, {type: "t", message: "m"}]) { id deliveries { id status attempts error channel { id name config { __typename } } attemptLog { number } } } }`: 2*(1+1+5*(9+1+5)) - 2*freeOfAlert,
+		`subscription { alertCreated { id } }`: callCost + 2,
+	} {
+		doc, errs := gqlparser.LoadQueryWithRules(schema, query, rules.NewDefaultRules())
+		if errs != nil {
+			t.Fatal(errs)
+		}
+		if got := weigh(doc.Operations[0], nil).due(); got != want {
+			t.Errorf("%s costs %d, want %d", query, got, want)
+		}
+	}
+	doc, errs := gqlparser.LoadQueryWithRules(schema, introspection.Query, rules.NewDefaultRules())
+	if errs != nil {
+		t.Fatal(errs)
+	}
+	if got := weigh(doc.Operations[0], nil).due(); got > 10_000 {
+		t.Errorf("what a playground asks when it opens costs %d", got)
 	}
 }

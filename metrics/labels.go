@@ -91,6 +91,7 @@ const (
 	RequestFields  = "fields"  // too many at the top of the operation
 	RequestDepth   = "depth"
 	RequestCost    = "cost"
+	RequestPace    = "pace" // a token or an address asked for too much in too short a time
 )
 
-var requestReasons = []string{RequestToken, RequestBody, RequestStreams, RequestFields, RequestDepth, RequestCost}
+var requestReasons = []string{RequestToken, RequestBody, RequestStreams, RequestFields, RequestDepth, RequestCost, RequestPace}

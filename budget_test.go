@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rustbucket/alerts/access"
+)
+
+func TestBudget_AFloodIsSlowedDownAndRefusedAndNobodyElse(t *testing.T) {
+	s := startServer(t, "", "COST_PER_SECOND=1000")
+	ctx, cancel := context.WithCancel(t.Context())
+	var callers sync.WaitGroup
+	defer callers.Wait()
+	defer cancel()
+	var answered, refused atomic.Int64
+	flood := func() {
+		req, _ := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/graphql", strings.NewReader(askViewer))
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Authorization", "Bearer "+testToken)
+		res, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			return // was still held up at the end
+		}
+		defer res.Body.Close()
+		text, _ := io.ReadAll(res.Body)
+		switch {
+		case res.StatusCode == http.StatusOK:
+			answered.Add(1)
+		case res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") != strconv.Itoa(int(access.MaxWait.Seconds())) || !strings.Contains(string(text), `"code":"OVERLOADED"`):
+			t.Errorf("status %d, %v: %s", res.StatusCode, res.Header, text)
+		default:
+			refused.Add(1)
+		}
+	}
+	for range 200 { // 53 each, of 4000 that were saved up and 5000 that may be waited for
+		callers.Go(flood)
+	}
+	s.until("some to be refused", func() bool { return refused.Load() >= 20 })
+	if n := answered.Load(); n < 70 || n > 150 {
+		t.Errorf("%d are answered at once, want some 80", n)
+	}
+	start := time.Now()
+	for range 50 { // alerts come in all the same, from the same token and address
+		s.createAlert(map[string]any{"message": "m"})
+	}
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("50 alerts took %v meanwhile", took)
+	}
+	for name, body := range map[string]string{
+		"a long query":         `{"query": "{ viewer { name } } ` + strings.Repeat(" ", 100<<10) + `"}`,
+		"a body without limit": strings.Repeat(" ", 2<<20),
+	} {
+		res, text := s.send(http.MethodPost, "/graphql", body, "Authorization", "Bearer "+testToken)
+		if res.StatusCode != http.StatusTooManyRequests {
+			t.Errorf("%s: status %d: %s", name, res.StatusCode, text)
+		}
+	}
+	if _, text := s.send(http.MethodGet, "/metrics", "", "Authorization", "Bearer "+testToken); !strings.Contains(text, `requests_refused_total{reason="pace"} `+strconv.Itoa(int(refused.Load())+2)) {
+		t.Errorf("the metric does not count %d: %s", refused.Load()+2, text)
+	}
+	_, text := s.send(http.MethodPost, "/graphql", `{"query": "subscription { alertCreated { id } } `+strings.Repeat(" ", 100<<10)+`"}`, "Authorization", "Bearer "+testToken, "Accept", "text/event-stream")
+	if !strings.Contains(text, "OVERLOADED") {
+		t.Errorf("an event stream is answered %s", text)
+	}
+}
