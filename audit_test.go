@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -78,6 +79,31 @@ ADMIN_TOKEN CHANNEL_DELETED renamed null`
 			map[string]any{"after": at(page, "pageInfo", "endCursor")})["auditLog"]
 		if len(at(rest, "nodes").([]any)) != 1 || at(rest, "pageInfo", "hasNextPage") != false {
 			t.Errorf("the rest: %v", rest)
+		}
+	})
+}
+
+func TestAudit_NotesTestNotifications(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *server) {
+		r := newReceiver(t)
+		id := s.createChannel("hook", webhook(r.URL+"/s3cret-path"))
+		s.createChannel("other", webhook(r.URL))
+		s.do(`mutation ($id: ID!) { testChannel(id: $id) { success } }`, map[string]any{"id": id})
+		r.answer(http.StatusTeapot, "s3cret-path")
+		s.do(`mutation ($id: ID!) { testChannel(id: $id) { success } testChannels(ids: [$id]) { success } }`, map[string]any{"id": id})
+		s.do(`mutation ($c: ChannelConfigInput!) { testChannelConfig(config: $c) { success } }`, map[string]any{"c": webhook(r.URL + "/s3cret-path")})
+		s.do(`mutation ($c: ChannelConfigInput!) { testChannelConfig(config: $c) { success } }`, map[string]any{"c": webhook("http://10.0.0.1/s3cret-path")})
+		shown := strings.ReplaceAll(strings.Join(s.audited()[2:], "\n"), r.URL, "http://receiver")
+		want := `ADMIN_TOKEN CHANNEL_TESTED hook {"statusCode":200,"success":true}
+ADMIN_TOKEN CHANNEL_TESTED hook {"statusCode":418,"success":false}
+ADMIN_TOKEN CHANNEL_TESTED hook {"statusCode":418,"success":false}
+ADMIN_TOKEN CHANNEL_TESTED - {"config":{"url":"http://receiver/****"},"statusCode":418,"success":false,"type":"WEBHOOK"}
+ADMIN_TOKEN CHANNEL_TESTED - {"config":{"url":"http://10.0.0.1/****"},"success":false,"type":"WEBHOOK"}`
+		if shown != want {
+			t.Errorf("the audit log is\n%s\nwant\n%s", shown, want)
+		}
+		if n := len(at(s.do(`query ($id: ID!) { auditLog(filter: {subjectId: $id, actions: [CHANNEL_TESTED]}) { nodes { id } } }`, map[string]any{"id": id}), "auditLog", "nodes").([]any)); n != 3 {
+			t.Errorf("%d tests of the channel are found", n)
 		}
 	})
 }

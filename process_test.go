@@ -333,6 +333,10 @@ func TestProcess_CommandsWorkBesideARunningServer(t *testing.T) {
 			if stdout, stderr, status := p.run("test-notification", "--channel", "Good one"); status != 1 || !strings.Contains(stdout, "FAILED") || !strings.Contains(stdout, "500") {
 				t.Errorf("a failing test: status %d, %s%s", status, stdout, stderr)
 			}
+			tests := at(api.do(`{ auditLog(filter: {actions: [CHANNEL_TESTED], by: "command line"}) { nodes { subjectName changes } } }`, nil), "auditLog", "nodes").([]any)
+			if len(tests) != 3 || at(tests[0], "subjectName") != "Good one" || at(tests[0], "changes", "statusCode") != 500.0 {
+				t.Errorf("in the audit log: %v", tests)
+			}
 			if _, stderr, status := p.run("test-notification", "--channel", "nobody"); status != 1 || strings.Count(stderr, "\n") != 1 {
 				t.Errorf("an unknown channel: status %d, %s", status, stderr)
 			}

@@ -289,6 +289,11 @@ func (d *Dispatcher) Test(ctx context.Context, channel *models.Channel, config m
 	if worked(outcome) && channel != nil {
 		d.works(ctx, channel.ID)
 	}
+	noting, done := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout) // also when the caller has left: the message went out
+	defer done()
+	if err := d.store.NoteTest(noting, config, result); err != nil {
+		d.log.Error("a test notification could not be noted in the audit log", "by", models.ActorFrom(ctx).Name, "success", result.Success, "error", err)
+	}
 	return result
 }
 

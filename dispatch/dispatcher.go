@@ -27,6 +27,7 @@ const (
 	pollEvery   = time.Second
 	expireEvery = time.Minute      // what waits for a channel out of service is given up after models.MaxWait
 	noteEvery   = 5 * time.Second  // the time of a channel's last success is stored
+	noteTimeout = 5 * time.Second  // for noting a test in the audit log
 	stopRecords = 10 * time.Second // for recording the last outcomes, beyond the time that a send may take
 )
 

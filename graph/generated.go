@@ -1716,6 +1716,8 @@ enum AuditAction {
   CHANNEL_UPDATED
   "A channel was deleted."
   CHANNEL_DELETED
+  "A test notification was sent; ` + "`" + `changes` + "`" + ` has what came of it, and for a configuration that is not saved that, too."
+  CHANNEL_TESTED
   "A token was made."
   TOKEN_CREATED
   "A token was ended by somebody."

@@ -29,6 +29,7 @@ const (
 	ChannelCreated       AuditAction = "CHANNEL_CREATED"
 	ChannelUpdated       AuditAction = "CHANNEL_UPDATED"
 	ChannelDeleted       AuditAction = "CHANNEL_DELETED"
+	ChannelTested        AuditAction = "CHANNEL_TESTED"
 	TokenCreated         AuditAction = "TOKEN_CREATED"
 	TokenRevoked         AuditAction = "TOKEN_REVOKED"
 	AlertAcknowledged    AuditAction = "ALERT_ACKNOWLEDGED"
@@ -54,8 +55,8 @@ const (
 
 // AuditActions lists every action.
 var AuditActions = []AuditAction{
-	ChannelCreated, ChannelUpdated, ChannelDeleted, TokenCreated, TokenRevoked, AlertAcknowledged, AlertResolved, AlertReopened,
-	AlertAssigned, AlertCommented, AlertsAcknowledged, AlertsResolved, AlertsReopened, AlertsAssigned, AlertsDeleted, DeliveryRetried,
+	ChannelCreated, ChannelUpdated, ChannelDeleted, ChannelTested, TokenCreated, TokenRevoked, AlertAcknowledged, AlertResolved,
+	AlertReopened, AlertAssigned, AlertCommented, AlertsAcknowledged, AlertsResolved, AlertsReopened, AlertsAssigned, AlertsDeleted, DeliveryRetried,
 	DeliveriesRetried, DeliveriesCancelled, NotificationsPaused, NotificationsResumed, SilenceCreated, SilenceEnded, SecretsResealed,
 	HeartbeatExpected,
 }

@@ -86,6 +86,22 @@ func (s *Store) auditChannel(ctx context.Context, db bun.IDB, was, is *models.Ch
 	return s.audit(ctx, db, models.ChannelUpdated, channelSubject(is), changes)
 }
 
+// NoteTest notes that somebody sent a test notification, and what came of it. Where a channel's own configuration was not what
+// was tested, r has none, and config is noted, too.
+func (s *Store) NoteTest(ctx context.Context, config models.ChannelConfig, r *models.TestResult) error {
+	noted := map[string]any{"success": r.Success}
+	if r.StatusCode != nil {
+		noted["statusCode"] = *r.StatusCode
+	}
+	var subject *auditSubject
+	if r.Channel != nil {
+		subject = channelSubject(r.Channel)
+	} else {
+		noted["type"], noted["config"] = string(config.Type()), config.Masked()
+	}
+	return s.inTx(ctx, "note a test", func(tx bun.Tx) error { return s.audit(ctx, tx, models.ChannelTested, subject, noted) })
+}
+
 // auditedChannel is what of a channel is noted, by the names of the API.
 func auditedChannel(c *models.Channel) map[string]any {
 	types := c.AlertTypes
