@@ -136,7 +136,7 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 				return
 			}
 			defer leave()
-			go stays.keepWelcome(req.Context(), r.Doorman, shown)
+			stays.keepWelcome(req.Context(), r.Doorman, shown)
 			w = &streamWriter{ResponseWriter: w, controller: http.NewResponseController(w)}
 		}
 		srv.ServeHTTP(w, req)
@@ -180,7 +180,7 @@ func greet(doorman *access.Doorman, o Options) transport.WebsocketInitFunc {
 			return refused, nil, errors.New("too many connections are open with this token")
 		}
 		context.AfterFunc(ctx, leave)
-		go visitOf(ctx).keepWelcome(ctx, doorman, shown)
+		visitOf(ctx).keepWelcome(ctx, doorman, shown)
 		return access.WithViewer(ctx, viewer), nil, nil
 	}
 }

@@ -34,15 +34,12 @@ func newVisit(ctx, draining context.Context) (context.Context, *visit) {
 // visitOf gives the visit of a request; every request that opens a socket has one.
 func visitOf(ctx context.Context) *visit { return ctx.Value(visitKey{}).(*visit) }
 
-// keepWelcome ends the visit when the token, or the session, is no longer good. It returns when the visit has ended.
+// keepWelcome ends the visit when the token, or the session, is no longer good. It keeps no goroutine waiting for that: there may
+// be thousands of visits.
 func (v *visit) keepWelcome(ctx context.Context, doorman *access.Doorman, shown access.Credential) {
-	tick := time.NewTicker(recheckToken)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
+	time.AfterFunc(recheckToken, func() {
+		if ctx.Err() != nil {
 			return
-		case <-tick.C:
 		}
 		// When it cannot be found out the visit goes on: a database that is away is no reason to turn people out.
 		if viewer, err := doorman.Who(ctx, shown); err == nil && viewer == nil {
@@ -50,5 +47,6 @@ func (v *visit) keepWelcome(ctx context.Context, doorman *access.Doorman, shown 
 			v.end()
 			return
 		}
-	}
+		v.keepWelcome(ctx, doorman, shown)
+	})
 }

@@ -49,7 +49,8 @@ type sockets struct {
 
 func newSockets(originAllowed func(*http.Request) bool, draining context.Context) sockets {
 	return sockets{draining: draining, upgrader: websocket.Upgrader{
-		ReadBufferSize: 1 << 10, WriteBufferSize: 4 << 10, WriteBufferPool: &sync.Pool{}, CheckOrigin: originAllowed,
+		// Reading goes through the buffer that net/http has for the connection in any case.
+		WriteBufferSize: 4 << 10, WriteBufferPool: &sync.Pool{}, CheckOrigin: originAllowed,
 		HandshakeTimeout: websocketWriteTimeout,
 	}}
 }
