@@ -71,3 +71,24 @@ func TestBudget_AFloodIsSlowedDownAndRefusedAndNobodyElse(t *testing.T) {
 		t.Errorf("an event stream is answered %s", text)
 	}
 }
+
+func TestLimits_AQueryOfTooManyTokensIsNotParsed(t *testing.T) {
+	s := startServer(t, "")
+	var aliases strings.Builder
+	for i := range 50_000 {
+		aliases.WriteString(" a" + strconv.Itoa(i) + ":viewer{name}")
+	}
+	for i, accept := range []string{"application/json", "text/event-stream"} {
+		_, text := s.send(http.MethodPost, "/graphql", `{"query": "{`+aliases.String()+`}"}`, "Authorization", "Bearer "+testToken, "Accept", accept)
+		if !strings.Contains(text, "GRAPHQL_PARSE_FAILED") || !strings.Contains(text, "tokens") {
+			t.Errorf("%s is answered %s", accept, text)
+		}
+		if _, text := s.send(http.MethodGet, "/metrics", "", "Authorization", "Bearer "+testToken); !strings.Contains(text, `requests_refused_total{reason="query"} `+strconv.Itoa(i+1)) {
+			t.Error("the metric does not count it")
+		}
+	}
+	literal := `mutation { createAlerts(inputs: [` + strings.Repeat(`{type: "t", message: "a message of some length", severity: LOW, notify: false} `, 1000) + `]) { id } }`
+	if n := len(s.do(literal, nil)["createAlerts"].([]any)); n != 1000 {
+		t.Errorf("%d alerts were created by a long query", n)
+	}
+}

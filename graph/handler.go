@@ -76,7 +76,6 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 		srv.AroundOperations(traced)
 	}
 	srv.AroundOperations(r.subscribed)
-	srv.SetParserTokenLimit(maxQueryTokens)
 	srv.SetQueryCache(smallQueries{lru.New[*ast.QueryDocument](maxQueries)})
 	if !o.NoIntrospection {
 		srv.Use(extension.Introspection{})

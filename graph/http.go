@@ -70,7 +70,7 @@ func (t oneAnswer) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 
 // parse makes an operation of a request: it is read, validated and weighed.
 func (t oneAnswer) parse(ctx context.Context, exec graphql.GraphExecutor, params *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
-	if err := t.bounds.spendText(ctx, params.Query); err != nil {
+	if err := t.bounds.mayRead(ctx, params.Query); err != nil {
 		return new(graphql.OperationContext), gqlerror.List{err}
 	}
 	if len(params.Query) >= longQuery {

@@ -91,7 +91,8 @@ const (
 	RequestFields  = "fields"  // too many at the top of the operation
 	RequestDepth   = "depth"
 	RequestCost    = "cost"
-	RequestPace    = "pace" // a token or an address asked for too much in too short a time
+	RequestQuery   = "query" // its text has too many tokens
+	RequestPace    = "pace"  // a token or an address asked for too much in too short a time
 )
 
-var requestReasons = []string{RequestToken, RequestBody, RequestStreams, RequestFields, RequestDepth, RequestCost, RequestPace}
+var requestReasons = []string{RequestToken, RequestBody, RequestStreams, RequestFields, RequestDepth, RequestCost, RequestQuery, RequestPace}
