@@ -59,6 +59,8 @@ type config struct {
 
 	CostPerSecond costPerSecond `env:"COST_PER_SECOND" envDefault:"250000" about:"what the operations of one token, and those from one address, may cost a second on one server, see security.md; who asks for more waits, and is refused beyond 5 s" accepts:"a whole number from 1000 to 1000000000; 0 or off bounds nothing"`
 
+	ShutdownDelay shutdownDelay `env:"SHUTDOWN_DELAY" envDefault:"0s" about:"how long a server that is told to stop goes on as before, with /readyz saying no, so that load balancers send callers elsewhere first" accepts:"a duration from 0s to 5m, such as 10s"`
+
 	LogLevel  logLevel  `env:"LOG_LEVEL" envDefault:"info" about:"the least that is logged" accepts:"debug, info, warn, error"`
 	LogFormat logFormat `env:"LOG_FORMAT" envDefault:"text" about:"how it is logged" accepts:"text, json"`
 }

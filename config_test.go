@@ -44,7 +44,7 @@ func TestLoadConfig_NeedsNothing(t *testing.T) {
 	}
 	want := map[string]string{
 		"LISTEN_ADDR": "127.0.0.1:8080", "DATA_DIR": "./data", "EMAIL_PORT": "587", "EMAIL_USE_TLS": "false", "EMAIL_USE_SSL": "false",
-		"EMAIL_TIMEOUT": "10s", "DEFAULT_FROM_EMAIL": "<webmaster@localhost>", "DELIVERY_TIMEOUT": "10s", "RETENTION": "90d", "INTROSPECTION": "true", "COST_PER_SECOND": "250000", "LOG_LEVEL": "info", "LOG_FORMAT": "text",
+		"EMAIL_TIMEOUT": "10s", "DEFAULT_FROM_EMAIL": "<webmaster@localhost>", "DELIVERY_TIMEOUT": "10s", "RETENTION": "90d", "INTROSPECTION": "true", "COST_PER_SECOND": "250000", "SHUTDOWN_DELAY": "0s", "LOG_LEVEL": "info", "LOG_FORMAT": "text",
 	}
 	for _, a := range c.redacted() {
 		if got := a.Value.String(); got != want[a.Key] {
@@ -107,6 +107,7 @@ func TestLoadConfig_Takes(t *testing.T) {
 			{"30d", "30d"}, {"2160h", "90d"}, {"1h", "1h0m0s"}, {"36h30m", "36h30m0s"}, {"36500d", "36500d"}, {" 7D ", "7d"}, {"0", "off"}, {"off", "off"}, {"", "90d"},
 		},
 		"COST_PER_SECOND": {{"1000", "1000"}, {"1000000000", "1000000000"}, {"0", "off"}, {" OFF ", "off"}, {"", "250000"}},
+		"SHUTDOWN_DELAY":  {{"0s", "0s"}, {"10s", "10s"}, {"5m", "5m0s"}, {" 1500ms ", "1.5s"}, {"", "0s"}},
 		"LOG_LEVEL":       {{"debug", "debug"}, {"INFO", "info"}, {"warn", "warn"}, {"error", "error"}, {"", "info"}},
 		"LOG_FORMAT":      {{"text", "text"}, {"JSON", "json"}, {"", "text"}},
 	}
@@ -197,6 +198,7 @@ func TestLoadConfig_Refuses(t *testing.T) {
 			"0s": "out of range", "-2h": "out of range", "36501d": "out of range", "4294967295d": "out of range", "4294967296d": "with its unit", "never": "with its unit",
 		},
 		"COST_PER_SECOND":     {"999": "out of range", "1000000001": "out of range", "-1": "not a whole number", "1e6": "not a whole number", "many": "not a whole number"},
+		"SHUTDOWN_DELAY":      {"10": "with its unit", "-1s": "out of range", "5m1s": "out of range", "soon": "with its unit"},
 		"LOG_LEVEL":           {"loud": "no such level", "info+1": "no such level", "warning": "no such level"},
 		"LOG_FORMAT":          {"xml": "no such format"},
 		"EMAIL_HOST_PASSWORD": {"hunter2\nhunter2": "control characters"},

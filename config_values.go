@@ -393,6 +393,22 @@ func (t *deliveryTimeout) UnmarshalText(text []byte) error {
 
 func (t deliveryTimeout) String() string { return time.Duration(t).String() }
 
+type shutdownDelay time.Duration
+
+func (s *shutdownDelay) UnmarshalText(text []byte) error {
+	d, err := time.ParseDuration(trim(text))
+	if err != nil {
+		return errors.New("this is not a duration with its unit")
+	}
+	if d < 0 || d > 5*time.Minute {
+		return errors.New("this is out of range")
+	}
+	*s = shutdownDelay(d)
+	return nil
+}
+
+func (s shutdownDelay) String() string { return time.Duration(s).String() }
+
 const (
 	day         = 24 * time.Hour
 	maxKeptDays = 100 * 365 // a time.Duration ends after 292 years

@@ -398,6 +398,32 @@ func TestProcess_StopsInGoodOrder(t *testing.T) {
 	}
 }
 
+func TestProcess_GoesOnForAWhileWhenToldToStop(t *testing.T) {
+	p := newProcess(t, "ADMIN_TOKEN="+testToken, "SHUTDOWN_DELAY=3s")
+	p.start()
+	api := p.api()
+	told := time.Now()
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	api.until("the server to say that it is not ready", func() bool { return p.status("/readyz") == http.StatusServiceUnavailable })
+	api.createAlert(nil)
+	if p.status("/healthz") != http.StatusOK {
+		t.Error("it does not live any more")
+	}
+	p.waitForEnd()
+	if took := time.Since(told); took < 3*time.Second {
+		t.Errorf("it ended after %v", took)
+	}
+	p.start()
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	api.until("the server to say that it is not ready", func() bool { return p.status("/readyz") == http.StatusServiceUnavailable })
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.ended:
+	case <-time.After(2 * time.Second):
+		t.Error("a second signal does not end it at once")
+	}
+}
+
 // httpServer is a real HTTP endpoint.
 func httpServer(t *testing.T, f http.HandlerFunc) string {
 	t.Helper()

@@ -118,9 +118,18 @@ func serve(c config) error {
 		err = fmt.Errorf("serving HTTP: %w", err)
 	case <-ctx.Done():
 		stop() // a second signal ends the process at once
+		web.drain()
+		if c.ShutdownDelay > 0 {
+			log.Info("told to stop: not ready any more, and going on for a while", "delay", c.ShutdownDelay)
+			select {
+			case err = <-served:
+				err = fmt.Errorf("serving HTTP: %w", err)
+			case <-time.After(time.Duration(c.ShutdownDelay)):
+			}
+		}
 		log.Info("stopping: sends in flight finish, everything else is handed over")
 	}
-	web.drain()
+	web.drain() // also when it could not serve any more
 	running.dispatcher.Drain()
 	running.streams.end()
 	deadline, cancel := context.WithTimeout(context.Background(), stopRequests)
