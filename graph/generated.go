@@ -388,6 +388,10 @@ enum DeliveryKind {
   ALERT
   "That the alert was resolved: on channels with ` + "`" + `notifyOnResolve` + "`" + `. Never sent before the alert's own, nor when that was not told."
   RESOLVED
+  "That somebody acknowledged the alert: on channels with ` + "`" + `notifyOnAcknowledge` + "`" + `. Not sent any more once the alert is resolved or reopened."
+  ACKNOWLEDGED
+  "That the alert was reopened: on channels that were told of what that undoes, by ` + "`" + `notifyOnResolve` + "`" + ` or ` + "`" + `notifyOnAcknowledge` + "`" + `."
+  REOPENED
 }
 
 "How a channel fares."
@@ -699,7 +703,8 @@ type Mutation {
 
   """
   Sends a failed or cancelled delivery again from the start of the schedule; one that waits is tried at once. Of an alert that is
-  resolved by now, the end is told behind it where the channel has ` + "`" + `notifyOnResolve` + "`" + `. CONFLICT when it was delivered.
+  resolved by now, the end is told behind it where the channel has ` + "`" + `notifyOnResolve` + "`" + `; of one that is acknowledged, that, where it has
+  ` + "`" + `notifyOnAcknowledge` + "`" + `. CONFLICT when it was delivered.
   """
   retryDelivery("The delivery's id." id: ID!): Delivery! @hasRole(anyOf: [ANALYST])
 
@@ -1058,7 +1063,7 @@ input WebhookConfigInput {
   previousSigningSecret: String
   """
   For services that want a body of their own shape: a Go text/template, at most 64 KB, such as ` + "`" + `{"text": {{json .Message}}}` + "`" + `. It
-  sees .ID, .Type, .Severity, .SeverityLower, .Message, .IsResolved, .Event, .CreatedAt, .ResolvedAt, .Rustbucket, .Details,
+  sees .ID, .Type, .Severity, .SeverityLower, .Message, .IsResolved, .Event, .By, .Note, .CreatedAt, .ResolvedAt, .Rustbucket, .Details,
   .Occurrences, .Link, .Count, .Alerts, .Omitted; docs/channels/webhook.md describes them and the functions. When it is saved it is
   tried on sample alerts, and must make JSON of all of them unless ` + "`" + `headers` + "`" + ` name another Content-Type. Try it before with
   ` + "`" + `previewWebhookBody` + "`" + `. Left out: the usual JSON.

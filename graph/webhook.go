@@ -35,8 +35,19 @@ func (r *Resolver) previewed(ctx context.Context, alertID *int64, kind models.De
 	case digest:
 		return notifiers.Notification{Digest: models.SampleDigest()}, nil
 	case alertID == nil:
-		return notifiers.Notification{Kind: kind, Alert: models.SampleAlert(kind == models.TellResolved)}, nil
+		sample := models.Sample(kind)
+		return notifiers.Notification{Kind: kind, Alert: sample.Alert, Change: sample.Change}, nil
 	}
 	alert, err := r.Store.Alert(ctx, *alertID)
-	return notifiers.Notification{Kind: kind, Alert: alert}, err
+	if err != nil {
+		return notifiers.Notification{}, err
+	}
+	histories, err := r.Store.Histories(ctx, []int64{*alertID})
+	n := notifiers.Notification{Kind: kind, Alert: alert}
+	for _, e := range histories[*alertID] { // the last of its kind
+		if string(e.Kind) == string(kind) {
+			n.Change = e
+		}
+	}
+	return n, err
 }

@@ -19,6 +19,8 @@ type Digest struct {
 type DigestItem struct {
 	Kind  DeliveryKind
 	Alert *Alert
+	// Change is what somebody did with the alert, when it tells of that and it is known.
+	Change *AlertEvent
 }
 
 // NewDigest puts items in their order. It changes their slice.

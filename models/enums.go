@@ -114,11 +114,13 @@ type DeliveryKind string
 
 // The kinds of delivery, as they are stored and shown.
 const (
-	TellAlert    DeliveryKind = "ALERT"    // that the alert came in
-	TellResolved DeliveryKind = "RESOLVED" // that it was resolved
+	TellAlert        DeliveryKind = "ALERT"        // that the alert came in
+	TellAcknowledged DeliveryKind = "ACKNOWLEDGED" // that somebody is on it
+	TellResolved     DeliveryKind = "RESOLVED"     // that it was resolved
+	TellReopened     DeliveryKind = "REOPENED"     // that it was reopened
 )
 
-var deliveryKinds = []DeliveryKind{TellAlert, TellResolved}
+var deliveryKinds = []DeliveryKind{TellAlert, TellAcknowledged, TellResolved, TellReopened}
 
 // MarshalGQL writes the kind as a GraphQL enum.
 func (k DeliveryKind) MarshalGQL(w io.Writer) { writeEnum(w, string(k)) }

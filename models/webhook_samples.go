@@ -26,12 +26,14 @@ func bodySamples() []bodySample {
 	digest := SampleDigest()
 	facts := BodyFacts{Title: SampleDigestTitle, Link: sampleLink}
 	return []bodySample{
-		{"an ordinary alert", AlertView(SampleAlert(false), TellAlert, facts)},
-		{"an alert without rustbucket and details", AlertView(bare, TellAlert, BodyFacts{})},
-		{"an alert with quotes and line breaks", AlertView(odd, TellAlert, facts)},
-		{"an alert that was resolved", AlertView(SampleAlert(true), TellResolved, facts)},
+		{"an ordinary alert", AlertView(Sample(TellAlert), facts)},
+		{"an alert without rustbucket and details", AlertView(DigestItem{Alert: bare}, BodyFacts{})},
+		{"an alert with quotes and line breaks", AlertView(DigestItem{Alert: odd}, facts)},
+		{"an alert that was resolved", AlertView(Sample(TellResolved), facts)},
+		{"an alert that was acknowledged", AlertView(Sample(TellAcknowledged), facts)},
+		{"an alert that was reopened", AlertView(Sample(TellReopened), facts)},
 		{"a digest", DigestView(digest, len(digest.Items), facts)},
-		{"a test", AlertView(test, TellAlert, BodyFacts{})},
+		{"a test", AlertView(DigestItem{Alert: test}, BodyFacts{})},
 	}
 }
 
@@ -53,11 +55,21 @@ func SampleAlert(resolved bool) *Alert {
 	return a
 }
 
+// Sample is what may be told of an alert.
+func Sample(kind DeliveryKind) DigestItem {
+	i := DigestItem{Kind: kind, Alert: SampleAlert(kind == TellResolved)}
+	if kind != TellAlert {
+		note := "The backup \"nightly\" was still running"
+		i.Change = &AlertEvent{At: i.Alert.CreatedAt.Add(30 * time.Minute), By: "on call", Kind: AlertEventKind(kind), Text: &note}
+	}
+	return i
+}
+
 // SampleDigest is a digest as a template may meet it.
 func SampleDigest() *Digest {
 	second := SampleAlert(false)
 	second.ID, second.Severity, second.Message, second.Rustbucket, second.Details = 124, SeverityLow, "Backup \"nightly\" took\n2 hours", nil, nil
-	return NewDigest(1, []DigestItem{{TellAlert, SampleAlert(false)}, {TellAlert, second}, {TellResolved, SampleAlert(true)}})
+	return NewDigest(1, []DigestItem{{Kind: TellAlert, Alert: SampleAlert(false)}, {Kind: TellAlert, Alert: second}, {Kind: TellResolved, Alert: SampleAlert(true)}})
 }
 
 func sampleLink(a *Alert) string { return fmt.Sprintf("https://alerts.example.com/alerts/%d", a.ID) }

@@ -122,12 +122,12 @@ func TestWebhookPage_TemplatesGiveWhatItSays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := compiled.Execute(AlertView(SampleAlert(false), TellAlert, BodyFacts{Link: sampleLink}))
+		got, err := compiled.Execute(AlertView(Sample(TellAlert), BodyFacts{Link: sampleLink}))
 		if err != nil || got != want {
 			t.Errorf("%s\ngives %s, %v\nwant %s", source, got, err, want)
 		}
 	}
-	view := AlertView(SampleAlert(false), TellAlert, BodyFacts{})
+	view := AlertView(Sample(TellAlert), BodyFacts{})
 	for name := range view {
 		if !strings.Contains(string(page), "`."+name+"`") && name != "Rustbucket" {
 			t.Errorf("the page does not tell of .%s", name)

@@ -10,13 +10,19 @@ import (
 	"github.com/rustbucket/alerts/models/bodytemplate"
 )
 
-// Values of .Event in a body template's view.
-const (
-	eventAlert    = "alert"
-	eventResolved = "resolved"
-	eventDigest   = "digest"
-	eventTest     = "test"
-)
+// EventDigest is .Event in a body template's view of a digest; for a single alert see DigestItem.Event.
+const EventDigest = "digest"
+
+// Event says in one word what is told about an alert: "alert", "acknowledged", "resolved", "reopened", or "test".
+func (i DigestItem) Event() string {
+	switch {
+	case i.Alert.ID == 0: // never stored: see notifiers.TestNotification
+		return "test"
+	case i.Kind == "":
+		return "alert"
+	}
+	return strings.ToLower(string(i.Kind))
+}
 
 // BodyFacts is what a body template is told beside the alerts.
 type BodyFacts struct {
@@ -25,9 +31,9 @@ type BodyFacts struct {
 }
 
 // AlertView is what a body template sees of one alert. docs/channels/webhook.md lists it.
-func AlertView(a *Alert, kind DeliveryKind, f BodyFacts) bodytemplate.Record {
-	view := itemView(a, kind, f)
-	view["Alerts"] = bodytemplate.List{itemView(a, kind, f)}
+func AlertView(i DigestItem, f BodyFacts) bodytemplate.Record {
+	view := itemView(i, f)
+	view["Alerts"] = bodytemplate.List{itemView(i, f)}
 	view["Count"], view["Omitted"] = int64(1), int64(0)
 	return view
 }
@@ -41,8 +47,8 @@ func DigestView(d *Digest, listed int, f BodyFacts) bodytemplate.Record {
 		resolved = resolved && item.resolved()
 	}
 	view := bodytemplate.Record{
-		"ID": int64(0), "Type": eventDigest, "Severity": d.Worst().String(), "SeverityLower": d.Worst().Lower(), "Message": f.Title,
-		"IsResolved": resolved, "Event": eventDigest, "CreatedAt": viewTime(oldest), "ResolvedAt": "",
+		"ID": int64(0), "Type": EventDigest, "Severity": d.Worst().String(), "SeverityLower": d.Worst().Lower(), "Message": f.Title,
+		"IsResolved": resolved, "Event": EventDigest, "By": "", "Note": "", "CreatedAt": viewTime(oldest), "ResolvedAt": "",
 		"Rustbucket": bodytemplate.Record{"ID": "", "Name": ""}, "Details": json.RawMessage("{}"), "Occurrences": int64(occurrences), "Link": "",
 		"Count": int64(len(d.Items)), "Omitted": int64(len(d.Items) - listed),
 	}
@@ -51,7 +57,7 @@ func DigestView(d *Digest, listed int, f BodyFacts) bodytemplate.Record {
 	}
 	alerts := make(bodytemplate.List, listed)
 	for i, item := range d.Items[:listed] {
-		alerts[i] = itemView(item.Alert, item.Kind, f)
+		alerts[i] = itemView(item, f)
 	}
 	view["Alerts"] = alerts
 	return view
@@ -60,17 +66,18 @@ func DigestView(d *Digest, listed int, f BodyFacts) bodytemplate.Record {
 func (i DigestItem) resolved() bool { return i.Kind == TellResolved || i.Alert.IsResolved() }
 
 // itemView is an alert among .Alerts.
-func itemView(a *Alert, kind DeliveryKind, f BodyFacts) bodytemplate.Record {
+func itemView(i DigestItem, f BodyFacts) bodytemplate.Record {
+	a := i.Alert
 	view := bodytemplate.Record{
 		"ID": a.ID, "Type": a.Type, "Severity": a.Severity.String(), "SeverityLower": a.Severity.Lower(), "Message": a.Message,
-		"IsResolved": a.IsResolved() || kind == TellResolved, "Event": eventAlert, "CreatedAt": viewTime(a.CreatedAt), "ResolvedAt": "",
+		"IsResolved": i.resolved(), "Event": i.Event(), "By": "", "Note": "", "CreatedAt": viewTime(a.CreatedAt), "ResolvedAt": "",
 		"Rustbucket": bodytemplate.Record{"ID": "", "Name": ""}, "Details": json.RawMessage("{}"), "Occurrences": int64(a.Occurrences), "Link": "",
 	}
-	switch {
-	case a.ID == 0: // never stored: see notifiers.TestNotification
-		view["Event"] = eventTest
-	case kind == TellResolved:
-		view["Event"] = eventResolved
+	if i.Change != nil {
+		view["By"] = i.Change.By
+		if i.Change.Text != nil {
+			view["Note"] = *i.Change.Text
+		}
 	}
 	if a.ResolvedAt != nil {
 		view["ResolvedAt"] = viewTime(*a.ResolvedAt)

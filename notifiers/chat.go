@@ -14,12 +14,16 @@ type chatFact struct{ name, value string }
 
 func chatFacts(n Notification) []chatFact {
 	a := n.Alert
-	return []chatFact{
+	facts := []chatFact{
 		{"Severity", a.Severity.String()},
 		{"Type", visible(a.Type)},
 		{"Rustbucket", visible(rustbucketText(a.Rustbucket))},
 		{"Status", statusText(n)},
 	}
+	if note := noteText(n); note != "" {
+		facts = append(facts, chatFact{"Note", visible(note)})
+	}
+	return facts
 }
 
 // visible is a text on one line. Services refuse a field with nothing to see in it.
@@ -32,10 +36,18 @@ func visible(s string) string {
 
 // toldAt is when what is told happened.
 func toldAt(n Notification) time.Time {
-	if n.resolved() && n.Alert.ResolvedAt != nil {
-		return *n.Alert.ResolvedAt
+	return changedAt(n.tells(), n.Alert, n.Change)
+}
+
+// changedAt is when an alert became what is told of it.
+func changedAt(kind models.DeliveryKind, a *models.Alert, change *models.AlertEvent) time.Time {
+	switch {
+	case kind == models.TellResolved && a.ResolvedAt != nil:
+		return *a.ResolvedAt
+	case kind != models.TellAlert && change != nil:
+		return change.At
 	}
-	return n.Alert.CreatedAt
+	return a.CreatedAt
 }
 
 // chatFooter says who sends it, and which alert it is unless it is a test.
@@ -46,7 +58,7 @@ func chatFooter(a *models.Alert) string {
 	return fmt.Sprintf("Rustbucket Alerts, alert %d", a.ID)
 }
 
-// chatSeverity is the severity that gives a message its colour; a resolve is good news, which is low.
+// chatSeverity is the severity that gives a message its colour; good news is low.
 func chatSeverity(n Notification) models.Severity {
 	if n.Digest != nil {
 		worst, open := digestWorst(n.Digest)
@@ -55,7 +67,7 @@ func chatSeverity(n Notification) models.Severity {
 		}
 		return worst
 	}
-	if n.resolved() {
+	if isGood(n.tells()) {
 		return models.SeverityLow
 	}
 	return n.Alert.Severity
@@ -64,8 +76,10 @@ func chatSeverity(n Notification) models.Severity {
 // chatMark shows at a glance what a line of a digest tells.
 func chatMark(line digestLine) string {
 	switch {
-	case line.resolved:
+	case line.kind == models.TellResolved:
 		return "✅ "
+	case line.kind == models.TellAcknowledged:
+		return "👀 "
 	case line.severity == models.SeverityHigh:
 		return "🔴 "
 	case line.severity == models.SeverityMedium:

@@ -80,8 +80,9 @@ func testAlert() *models.Alert {
 // messages are what a notifier has to tell, by name.
 func (k kit) messages() map[string]Notification {
 	m := map[string]Notification{
-		"alert":    {Key: "alert-123-delivery-4", AlertKey: "alert-123", Kind: models.TellAlert, Alert: testAlert()},
-		"resolved": {Key: "alert-123-delivery-5", AlertKey: "alert-123", Kind: models.TellResolved, Alert: resolvedAlert()},
+		"alert":        {Key: "alert-123-delivery-4", AlertKey: "alert-123", Kind: models.TellAlert, Alert: testAlert()},
+		"resolved":     {Key: "alert-123-delivery-5", AlertKey: "alert-123", Kind: models.TellResolved, Alert: resolvedAlert()},
+		"acknowledged": newsOfAlert(models.TellAcknowledged),
 	}
 	if k.channel.Info().Digests {
 		m["digest"] = Notification{Key: "digest-6", Digest: testDigest()}

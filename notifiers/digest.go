@@ -1,6 +1,7 @@
 package notifiers
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -19,7 +20,7 @@ const (
 
 // digestText is a digest in words, for every notifier that writes to people. Nothing in it is escaped.
 type digestText struct {
-	title      string // "Rustbucket Alert: 40 alerts, 2 resolved"
+	title      string // "Rustbucket Alert: 40 alerts, 1 acknowledged, 2 resolved"
 	severities string // "HIGH 3, MEDIUM 20, LOW 19"
 	types      string // "high_cpu 30, error 12"
 	span       string // when it happened
@@ -30,7 +31,7 @@ type digestText struct {
 // digestLine is one alert of it.
 type digestLine struct {
 	severity models.Severity
-	resolved bool // it tells that the alert was resolved
+	kind     models.DeliveryKind // what it tells
 	text     string
 }
 
@@ -50,47 +51,50 @@ func describeDigest(d *models.Digest) digestText {
 	return t
 }
 
-// digestCount keeps apart what came in and what was resolved: both are told, and they are not the same news.
+// digestCount keeps apart what came in and what became of alerts: all is told, and it is not the same news.
 func digestCount(d *models.Digest) string {
-	resolved := 0
+	n := make(map[models.DeliveryKind]int)
 	for _, item := range d.Items {
-		if item.Kind == models.TellResolved {
-			resolved++
+		n[kindOf(item)]++
+	}
+	var parts []string
+	for _, kind := range []models.DeliveryKind{models.TellAlert, models.TellReopened, models.TellAcknowledged, models.TellResolved} {
+		if n[kind] == 0 {
+			continue
 		}
-	}
-	alerts := func(n int) string {
-		if n == 1 {
-			return "1 alert"
+		part := fmt.Sprint(n[kind])
+		switch {
+		case len(parts) > 0:
+		case n[kind] == 1:
+			part += " alert"
+		default:
+			part += " alerts"
 		}
-		return fmt.Sprintf("%d alerts", n)
+		if news := newsOf(kind); news != "" {
+			part += " " + strings.ToLower(news)
+		}
+		parts = append(parts, part)
 	}
-	switch resolved {
-	case 0:
-		return alerts(len(d.Items))
-	case len(d.Items):
-		return alerts(resolved) + " resolved"
-	}
-	return fmt.Sprintf("%s, %d resolved", alerts(len(d.Items)-resolved), resolved)
+	return strings.Join(parts, ", ")
 }
 
-// digestWorst is the severity that gives a digest its colour: of what came in, for a resolve is good news. False means that
-// nothing came in.
+// kindOf is what an item tells.
+func kindOf(item models.DigestItem) models.DeliveryKind { return cmp.Or(item.Kind, models.TellAlert) }
+
+// digestWorst is the severity that gives a digest its colour, good news left out. False means that there is nothing else.
 func digestWorst(d *models.Digest) (worst models.Severity, open bool) {
 	for _, item := range d.Items {
-		if item.Kind != models.TellResolved {
+		if !isGood(kindOf(item)) {
 			worst, open = max(worst, item.Alert.Severity), true
 		}
 	}
 	return worst, open
 }
 
-// digestSpan is when the deliveries were created: with the alert, or with its resolve, which may be much later.
+// digestSpan is when the deliveries were created: with the alert, or with what became of it, which may be much later.
 func digestSpan(d *models.Digest) (oldest, newest time.Time) {
 	for n, item := range d.Items {
-		at := item.Alert.CreatedAt
-		if item.Kind == models.TellResolved && item.Alert.ResolvedAt != nil {
-			at = *item.Alert.ResolvedAt
-		}
+		at := changedAt(kindOf(item), item.Alert, item.Change)
 		if n == 0 || at.Before(oldest) {
 			oldest = at
 		}
@@ -132,10 +136,10 @@ func countsText(counts []models.Count, what string) string {
 
 func lineOf(item models.DigestItem) digestLine {
 	a := item.Alert
-	line := digestLine{severity: a.Severity, resolved: item.Kind == models.TellResolved}
+	line := digestLine{severity: a.Severity, kind: kindOf(item)}
 	var b strings.Builder
-	if line.resolved {
-		b.WriteString("RESOLVED ")
+	if news := newsOf(line.kind); news != "" {
+		b.WriteString(news + " ")
 	}
 	fmt.Fprintf(&b, "%s %s: %s (", a.Severity, shortName(a.Type), firstWords(a.Message, digestWords))
 	if a.Rustbucket != nil {
@@ -144,6 +148,12 @@ func lineOf(item models.DigestItem) digestLine {
 	b.WriteString(timeText(a.CreatedAt))
 	if a.ResolvedAt != nil {
 		b.WriteString(", resolved at " + timeText(*a.ResolvedAt))
+	}
+	if line.kind != models.TellAlert && item.Change != nil {
+		fmt.Fprintf(&b, ", by %s", shortName(visible(item.Change.By)))
+		if item.Change.Text != nil {
+			b.WriteString(": " + firstWords(*item.Change.Text, digestWords))
+		}
 	}
 	fmt.Fprintf(&b, ", alert %d)", a.ID)
 	line.text = b.String()

@@ -57,7 +57,8 @@ var widest = []string{"😀", "&", "\"", "\x01", "word ", "\n", "é"}
 func TestDigest_CountsWhatIsTold(t *testing.T) {
 	for want, kinds := range map[string][]models.DeliveryKind{
 		"1 alert": {models.TellAlert}, "2 alerts": {models.TellAlert, ""}, "1 alert, 1 resolved": {models.TellAlert, models.TellResolved},
-		"2 alerts resolved": {models.TellResolved, models.TellResolved},
+		"2 alerts resolved": {models.TellResolved, models.TellResolved}, "1 alert acknowledged, 2 resolved": {models.TellResolved, models.TellAcknowledged, models.TellResolved},
+		"1 alert, 1 reopened": {models.TellReopened, models.TellAlert},
 	} {
 		d := &models.Digest{}
 		for _, kind := range kinds {

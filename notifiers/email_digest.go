@@ -16,7 +16,7 @@ type mailLine struct {
 
 func (e *email) digestContent(d *models.Digest) (mailContent, error) {
 	t := describeDigest(d)
-	tone, badge := toneGood, "RESOLVED"
+	tone, badge := toneGood, newsOf(kindOf(d.Items[0]))
 	if worst, open := digestWorst(d); open {
 		tone, badge = toneOf(worst), worst.String()
 	}
@@ -33,7 +33,7 @@ func (e *email) digestContent(d *models.Digest) (mailContent, error) {
 	for i, line := range t.lines {
 		fmt.Fprintf(&text, "* %s\n", line.text)
 		lines[i] = mailLine{line.text, toneOf(line.severity), alertLink(e.settings.PublicURL, d.Items[i].Alert)}
-		if line.resolved {
+		if isGood(line.kind) {
 			lines[i].Tone = toneGood
 		}
 	}

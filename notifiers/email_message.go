@@ -97,10 +97,16 @@ func (e *email) alertContent(n Notification) (mailContent, error) {
 	if a.ID != 0 {
 		facts = append(facts, mailFact{"Alert", fmt.Sprint(a.ID)})
 	}
+	if note := noteText(n); note != "" {
+		facts = append(facts, mailFact{"Note", note})
+	}
 	title, tone, news, badge := headline(n), toneOf(a.Severity), "", a.Severity.String()
 	preview := previewOf(a.Severity.String(), rustbucketText(a.Rustbucket), timeText(a.CreatedAt))
-	if n.resolved() {
-		tone, news, badge = toneGood, "This alert was "+statusText(n)+".", "RESOLVED"
+	if told := newsOf(n.tells()); told != "" {
+		news, badge = "This alert was "+statusText(n)+".", told
+		if isGood(n.tells()) {
+			tone = toneGood
+		}
 		preview = previewOf("Was "+statusText(n), "severity "+a.Severity.String(), rustbucketText(a.Rustbucket))
 	}
 	details, link := describeDetails(a.Details), alertLink(e.settings.PublicURL, a)

@@ -23,15 +23,25 @@ type Notification struct {
 	AlertKey string
 	Kind     models.DeliveryKind // what is told about the alert; empty = TellAlert
 	Alert    *models.Alert       // nil in a digest
-	Digest   *models.Digest      // nil = one alert. Only for types whose models.TypeInfo says so
-	Config   models.ChannelConfig
+	// Change is what somebody did with the alert, when it tells of that and it is known: by whom, and with which note.
+	Change *models.AlertEvent
+	Digest *models.Digest // nil = one alert. Only for types whose models.TypeInfo says so
+	Config models.ChannelConfig
 	// Recipients is how each recipient stands after the attempts before, for types that tell several in one message; nil = nobody
 	// was tried. Who has it is not sent it again.
 	Recipients []models.RecipientOutcome
 }
 
-// resolved reports whether it tells that its alert was resolved. A digest never does as a whole.
-func (n Notification) resolved() bool { return n.Digest == nil && n.Kind == models.TellResolved }
+// tells is the kind of what is told about a single alert; a digest never tells one as a whole.
+func (n Notification) tells() models.DeliveryKind {
+	if n.Digest != nil || n.Kind == "" {
+		return models.TellAlert
+	}
+	return n.Kind
+}
+
+// resolved reports whether it tells that its alert was resolved.
+func (n Notification) resolved() bool { return n.tells() == models.TellResolved }
 
 // Notifier tells alerts to channels of one type.
 type Notifier interface {

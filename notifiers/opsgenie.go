@@ -48,23 +48,23 @@ func (o *opsgenie) Send(ctx context.Context, n Notification) Outcome {
 		endpoint: endpoint,
 		header:   http.Header{"Authorization": {"GenieKey " + config.APIKey}},
 		secrets:  func() redactor { return keySecrets(config.APIKey, config.URL) },
-		closes:   n.resolved(),
+		action:   opsgenieActions[n.tells()],
 	}
 	target, body := raw, any(nil)
-	if r.closes {
-		at := r.at(n.AlertKey, "close")
+	if r.action != "" {
+		at := r.at(n.AlertKey, r.action)
 		if at.RawQuery != "" {
 			at.RawQuery += "&"
 		}
 		at.RawQuery += "identifierType=alias"
-		target, body = at.String(), opsgenieClosing()
+		target, body = at.String(), opsgenieNoting(n)
 	} else {
 		body = o.opening(n)
 	}
 	var id string
 	outcome := o.postJSON(ctx, target, r.header, body, r.secrets, func(a answer) Outcome {
 		id = requestID(a)
-		return o.judge(a, r.closes)
+		return o.judge(a, r.action)
 	})
 	if outcome.Result != Delivered || outcome.StatusCode >= 300 {
 		return outcome
@@ -77,8 +77,12 @@ type opsgenieRequest struct {
 	endpoint *url.URL
 	header   http.Header
 	secrets  func() redactor
-	closes   bool // it closes an alert; else it creates one
+	action   string // what it does with an alert; empty = it creates one
 }
+
+// opsgenieActions are what is done with an alert that the service has. All else creates one: a closed one with the same alias is
+// created anew.
+var opsgenieActions = map[models.DeliveryKind]string{models.TellResolved: "close", models.TellAcknowledged: "acknowledge"}
 
 // at is a place below the channel's URL, whose query stays.
 func (r *opsgenieRequest) at(segments ...string) *url.URL {
@@ -121,8 +125,8 @@ func requestID(a answer) string {
 	return ""
 }
 
-// judge says what the first answer means. A service that finds nothing to close says what is to be told already.
-func (o *opsgenie) judge(a answer, closes bool) Outcome {
+// judge says what the first answer means. A service that finds nothing to close, or to acknowledge, has what is to be told already.
+func (o *opsgenie) judge(a answer, action string) Outcome {
 	outcome := byStatus(a)
 	if outcome.Result == Delivered {
 		return outcome
@@ -131,7 +135,7 @@ func (o *opsgenie) judge(a answer, closes bool) Outcome {
 	words := cmp.Or(readAnswer(a.body, &shown), shown.words())
 	readAnswer(a.raw, &said) // what is shown may be masked
 	switch {
-	case closes && a.status == http.StatusNotFound && isGone(said.Message):
+	case action != "" && a.status == http.StatusNotFound && isGone(said.Message):
 		return Outcome{Result: Delivered}
 	case a.status == http.StatusUnauthorized, a.status == http.StatusForbidden:
 		outcome = Outcome{Result: ChannelBroken, Error: fmt.Sprintf(
@@ -201,7 +205,7 @@ func (o *opsgenie) ask(ctx context.Context, target string, r *opsgenieRequest, r
 // opsgenieState is what an answer says about a request.
 type opsgenieState struct {
 	known, success bool
-	gone           bool   // it failed, for there is no such alert
+	gone           bool   // it failed, for the alert is so already, or is not there
 	more           bool   // it is not known, and worth asking again
 	words          string // the service's own, without secrets, or why it is not known
 }
@@ -232,10 +236,10 @@ func readState(a answer) opsgenieState {
 func finished(r *opsgenieRequest, taken Outcome, state opsgenieState, response string) Outcome {
 	taken.Response = response
 	switch {
-	case state.success, r.closes && state.gone:
+	case state.success, r.action != "" && state.gone:
 		return taken
-	case r.closes:
-		taken.Error = "the service took the request and then did not close the alert"
+	case r.action != "":
+		taken.Error = "the service took the request and then did not " + r.action + " the alert"
 	default:
 		taken.Error = "the service took the alert and then did not create it"
 	}
@@ -243,11 +247,11 @@ func finished(r *opsgenieRequest, taken Outcome, state opsgenieState, response s
 	return explained(taken, state.words)
 }
 
-// isGone knows the words for an alert that is not open: what was to be closed is.
+// isGone knows the words for an alert that is not open, or acknowledged already: what was to be done with it is done.
 func isGone(words string) bool {
 	words = strings.ToLower(words)
 	return strings.Contains(words, "alert") && (strings.Contains(words, "does not exist") || strings.Contains(words, "not found") ||
-		strings.Contains(words, "already") && strings.Contains(words, "closed"))
+		strings.Contains(words, "already") && (strings.Contains(words, "closed") || strings.Contains(words, "acknowledged")))
 }
 
 // unknownResult is what was taken, with a remark in the answer that this is all that is known.

@@ -17,6 +17,7 @@ import (
 const (
 	opsgenieMessageMax     = 130
 	opsgenieDescriptionMax = 15_000
+	opsgenieNoteMax        = 25_000
 	opsgenieEntityMax      = 512
 	opsgenieTagMax         = 50
 	opsgenieDetailsMax     = 8000 // names and values together
@@ -34,14 +35,23 @@ type opsgenieAlert struct {
 	Priority    string            `json:"priority"`
 }
 
-// opsgenieClose is the body that closes an alert. The alias stands in the URL.
-type opsgenieClose struct {
+// opsgenieNote is the body that closes or acknowledges an alert. The alias stands in the URL.
+type opsgenieNote struct {
 	Source string `json:"source"`
 	Note   string `json:"note"`
 }
 
-func opsgenieClosing() opsgenieClose {
-	return opsgenieClose{Source: ourName, Note: "The alert was resolved."}
+// opsgenieNoting says what was done with the alert, by whom, and their note.
+func opsgenieNoting(n Notification) opsgenieNote {
+	words := "The alert was " + strings.ToLower(newsOf(n.tells()))
+	if n.Change != nil {
+		words += " by " + cutRunes(visible(n.Change.By), maxBy)
+	}
+	words += "."
+	if note := noteText(n); note != "" {
+		words += "\n\n" + note
+	}
+	return opsgenieNote{Source: ourName, Note: cut(words, opsgenieNoteMax, utf16Units)}
 }
 
 // opening is the alert to be created. Its alias is how the service knows it when it is to be closed, and a second copy.

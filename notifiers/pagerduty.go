@@ -75,10 +75,16 @@ func (p *pagerduty) Send(ctx context.Context, n Notification) Outcome {
 
 // event is what is told. Events about one alert have one dedup_key, which is how PagerDuty knows the incident to close.
 func (p *pagerduty) event(key string, n Notification) *pagerdutyEvent {
-	e := &pagerdutyEvent{RoutingKey: key, Action: "resolve", DedupKey: n.AlertKey}
-	if n.resolved() {
+	e := &pagerdutyEvent{RoutingKey: key, DedupKey: n.AlertKey}
+	switch n.tells() {
+	case models.TellResolved:
+		e.Action = "resolve"
+		return e
+	case models.TellAcknowledged:
+		e.Action = "acknowledge"
 		return e
 	}
+	// Triggered again, an incident that was closed is a new one with the same key.
 	a := n.Alert
 	e.Action, e.Client = "trigger", ourName
 	e.Payload = &pagerdutyPayload{

@@ -88,8 +88,8 @@ func (s *slack) message(n Notification) *slackapi.WebhookMessage {
 // alertMessage shows an alert as blocks inside an attachment, which alone has a colour.
 func (s *slack) alertMessage(n Notification) *slackapi.WebhookMessage {
 	a, what := n.Alert, n.Alert.Severity.String()
-	if n.resolved() {
-		what = "RESOLVED (" + what + ")"
+	if news := newsOf(n.tells()); news != "" {
+		what = news + " (" + what + ")"
 	}
 	var facts []*slackapi.TextBlockObject
 	for _, f := range chatFacts(n) {

@@ -17,8 +17,8 @@ import (
 // headline is how the old registry named an alert: "Rustbucket Alert: ERROR".
 func headline(n Notification) string {
 	name := cutRunes(strings.ToUpper(oneLine(n.Alert.Type)), 60)
-	if n.resolved() {
-		name = "RESOLVED: " + name
+	if news := newsOf(n.tells()); news != "" {
+		name = news + ": " + name
 	}
 	return "Rustbucket Alert: " + name
 }
@@ -133,14 +133,49 @@ func rustbucketText(r *models.Rustbucket) string {
 
 func timeText(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
+// newsOf is the word for what became of an alert; empty for the alert itself.
+func newsOf(kind models.DeliveryKind) string {
+	if kind == models.TellAlert {
+		return ""
+	}
+	return string(kind)
+}
+
+// isGood reports whether what is told is good news: it is over, or somebody is on it.
+func isGood(kind models.DeliveryKind) bool {
+	return kind == models.TellResolved || kind == models.TellAcknowledged
+}
+
+// maxBy is how much of the name of who did something is shown, in characters.
+const maxBy = 60
+
+// statusText is how the alert is, and by whom it became so: "acknowledged by oncall at 2025-12-12 10:40:00 UTC".
 func statusText(n Notification) string {
-	switch {
-	case n.Alert.IsResolved():
-		return "resolved at " + timeText(*n.Alert.ResolvedAt)
-	case n.resolved():
-		return "resolved"
+	a, by := n.Alert, ""
+	if n.Change != nil {
+		by = " by " + cutRunes(visible(n.Change.By), maxBy)
+	}
+	switch kind := n.tells(); {
+	case (kind == models.TellAcknowledged || kind == models.TellReopened) && n.Change != nil:
+		return strings.ToLower(string(kind)) + by + " at " + timeText(n.Change.At)
+	case kind == models.TellAcknowledged || kind == models.TellReopened:
+		return strings.ToLower(string(kind))
+	case a.IsResolved():
+		return "resolved" + by + " at " + timeText(*a.ResolvedAt)
+	case kind == models.TellResolved:
+		return "resolved" + by
+	case a.AcknowledgedAt != nil: // before the alert itself was told
+		return "acknowledged at " + timeText(*a.AcknowledgedAt)
 	}
 	return "open"
+}
+
+// noteText is the note of who did what is told; empty when there is none.
+func noteText(n Notification) string {
+	if n.Change == nil || n.Change.Text == nil {
+		return ""
+	}
+	return *n.Change.Text
 }
 
 // urlSecrets is what a URL that is a secret hides. A URL that cannot be read is one secret.

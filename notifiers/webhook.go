@@ -49,6 +49,7 @@ func (w *webhook) Send(ctx context.Context, n Notification) Outcome {
 		// The error's text holds the URL.
 		return Outcome{Result: ChannelBroken, Error: "the channel's URL cannot be used"}
 	}
+	req.Header["Webhook-Event"] = []string{n.event()}
 	if err := w.setHeaders(req.Header, n.Key, config, body); err != nil {
 		return Outcome{Result: ChannelBroken, Error: "the channel's signing secret cannot be used: it must be whsec_ and base64"}
 	}
@@ -59,6 +60,14 @@ func (w *webhook) Send(ctx context.Context, n Notification) Outcome {
 		}
 		return o
 	})
+}
+
+// event is what the body tells, in one word: for acknowledged and reopened it looks as for the alert itself.
+func (n Notification) event() string {
+	if n.Digest != nil {
+		return models.EventDigest
+	}
+	return models.DigestItem{Kind: n.tells(), Alert: n.Alert}.Event()
 }
 
 func (w *webhook) message(n Notification, config *models.WebhookConfig) ([]byte, error) {

@@ -16,7 +16,7 @@ func templateBody(source string, n Notification, link func(*models.Alert) string
 	}
 	facts := models.BodyFacts{Link: link}
 	if n.Digest == nil {
-		body, err := t.Execute(models.AlertView(n.Alert, n.Kind, facts))
+		body, err := t.Execute(models.AlertView(models.DigestItem{Kind: n.Kind, Alert: n.Alert, Change: n.Change}, facts))
 		return []byte(body), err
 	}
 	facts.Title = describeDigest(n.Digest).title
