@@ -11,7 +11,7 @@ const alertLife = `id state isResolved acknowledgedAt acknowledgedBy assignee re
 
 func TestAlertLife_OverTheAPI(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *server) {
-		analyst := at(s.do(`mutation { createToken(input: {name: "ann", role: ANALYST}) { secret } }`, nil), "createToken", "secret").(string)
+		analyst := at(s.do(`mutation { createToken(input: {name: "oncall", role: ANALYST}) { secret } }`, nil), "createToken", "secret").(string)
 		id := s.createAlert(map[string]any{"notify": false})
 		change := func(token, call string) answer {
 			t.Helper()
@@ -32,7 +32,7 @@ func TestAlertLife_OverTheAPI(t *testing.T) {
 		for _, e := range at(last, "history").([]any) {
 			kinds = append(kinds, fmt.Sprint(at(e, "by"), " ", at(e, "kind"), " ", at(e, "text"), " ", at(e, "assignee")))
 		}
-		want := `ann ACKNOWLEDGED on it <nil>; ann ASSIGNED <nil> team storage; ann COMMENTED the disk was full <nil>; ann RESOLVED made room <nil>; ann REOPENED <nil> <nil>; ann ASSIGNED <nil> <nil>`
+		want := `oncall ACKNOWLEDGED on it <nil>; oncall ASSIGNED <nil> team storage; oncall COMMENTED the disk was full <nil>; oncall RESOLVED made room <nil>; oncall REOPENED <nil> <nil>; oncall ASSIGNED <nil> <nil>`
 		if got := strings.Join(kinds, "; "); got != want {
 			t.Errorf("the history is\n%s, want\n%s", got, want)
 		}
@@ -73,7 +73,7 @@ func TestAlertLife_Bulk(t *testing.T) {
 			want            any
 		}{
 			{`acknowledgeAlerts(which: $which, note: "on it")`, "ids", 3.0}, {`acknowledgeAlerts(which: $which)`, "ids", 0.0},
-			{`assignAlerts(which: $which, assignee: "ann")`, "filter", 3.0}, {`resolveAlerts(which: $which)`, "filter", 3.0},
+			{`assignAlerts(which: $which, assignee: "oncall")`, "filter", 3.0}, {`resolveAlerts(which: $which)`, "filter", 3.0},
 			{`resolveAlerts(which: $which)`, "filter", 0.0}, {`reopenAlerts(which: $which)`, "ids", 3.0},
 			{`deleteAlerts(which: $which)`, "empty", "BAD_USER_INPUT which.filter"}, {`resolveAlerts(which: $which)`, "none", "BAD_USER_INPUT which.ids"},
 			{`resolveAlerts(which: $which)`, "both", "BAD_USER_INPUT which"}, {`resolveAlerts(which: $which, note: "")`, "ids", "BAD_USER_INPUT note"},

@@ -18,9 +18,6 @@ import (
 // maxTests is how many channels one testChannels tests at a time.
 const maxTests = 16
 
-// neverTold stands in the error of a delivery that was to tell of the end of something that was never told.
-const neverTold = "not sent: the channel was not told of the alert itself"
-
 // attempt sends one message, or decides that it is not to be sent any more, and says what that makes of its deliveries.
 func (d *Dispatcher) attempt(j job) []report {
 	channel, err := d.current(j)
@@ -128,10 +125,8 @@ func (d *Dispatcher) reasonNotToSend(c store.Claimed, channel *models.Channel) s
 		return store.CancelledDeleted
 	case !channel.IsActive:
 		return store.CancelledInactive
-	case c.Delivery.Kind == models.TellResolved && !c.Told:
-		return neverTold
 	}
-	return ""
+	return c.NotToTell
 }
 
 // notification is the message about what was claimed together.
@@ -139,14 +134,14 @@ func (d *Dispatcher) notification(channel *models.Channel, sent []store.Claimed)
 	first := sent[0]
 	if len(sent) == 1 {
 		return notifiers.Notification{
-			Key: d.key(first.Delivery), AlertKey: d.alertKey(first.Alert.ID), Kind: first.Delivery.Kind, Alert: first.Alert, Config: channel.Config,
+			Key: d.key(first.Delivery), AlertKey: d.alertKey(first.Alert.ID), Kind: first.Delivery.Kind, Alert: first.Alert, Change: first.Change, Config: channel.Config,
 			Recipients: first.Delivery.Recipients,
 		}
 	}
 	items := make([]models.DigestItem, len(sent))
 	same := fnv.New64a() // a second attempt with the same deliveries has the same key
 	for i, c := range sent {
-		items[i] = models.DigestItem{Kind: c.Delivery.Kind, Alert: c.Alert}
+		items[i] = models.DigestItem{Kind: c.Delivery.Kind, Alert: c.Alert, Change: c.Change}
 		fmt.Fprintf(same, "%d,", c.Delivery.ID)
 	}
 	return notifiers.Notification{

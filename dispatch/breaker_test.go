@@ -359,7 +359,7 @@ func TestBreaker_WhatIsOnlyToBeEndedWaitsForNoProbe(t *testing.T) {
 	w.untilHealth(bad, models.HealthBroken)
 	clock.by.Store(int64(2 * time.Minute)) // nothing but the resolve of what was never told is left to find out with
 	testkit.Until(t, "the end of the resolve", func() bool { return w.count(models.Pending, bad) == 0 })
-	if d := w.deliveries(bad)[0]; d.Status != models.Cancelled || *d.Error != neverTold {
+	if d := w.deliveries(bad)[0]; d.Status != models.Cancelled || *d.Error != models.NeverTold {
 		t.Errorf("the resolve: %+v", d)
 	}
 }

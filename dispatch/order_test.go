@@ -202,7 +202,7 @@ func TestOrder_AResolveOfWhatWasNeverToldIsNotSent(t *testing.T) {
 		w.resolve(a.ID)
 		close(answer)
 		testkit.Until(t, "the end of both", func() bool { return w.count(models.Cancelled, c) == 1 && w.count(models.Failed, c) == 1 })
-		if d := w.deliveries(c)[0]; d.Kind != models.TellResolved || *d.Error != neverTold || d.Attempts != 0 {
+		if d := w.deliveries(c)[0]; d.Kind != models.TellResolved || *d.Error != models.NeverTold || d.Attempts != 0 {
 			t.Errorf("the resolve: %+v", d)
 		}
 		// Resolved after it was given up: there is nothing to take back.

@@ -171,7 +171,8 @@ func cancelReason(text string) string {
 		return metrics.ReasonDeactivated
 	case store.CancelledDeleted:
 		return metrics.ReasonDeleted
-	case neverTold:
+	}
+	if slices.Contains(models.NotToldReasons, text) {
 		return metrics.ReasonNotTold
 	}
 	return metrics.ReasonCancelled

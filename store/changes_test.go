@@ -81,18 +81,18 @@ func TestChangeAlert_LeavesAStoryThatEverybodyReads(t *testing.T) {
 			state   models.AlertState
 			changes bool
 		}{
-			{"ann", models.AlertChange{Kind: models.WasAcknowledged, Text: ptr("on it")}, models.Acknowledged, true},
-			{"bob", acknowledge, models.Acknowledged, false},
-			{"ann", models.AlertChange{Kind: models.WasAssigned, Assignee: ptr("team storage")}, models.Acknowledged, true},
-			{"ann", models.AlertChange{Kind: models.WasAssigned, Assignee: ptr("team storage")}, models.Acknowledged, false},
-			{"bob", models.AlertChange{Kind: models.WasCommented, Text: ptr("the disk was full")}, models.Acknowledged, true},
-			{"bob", models.AlertChange{Kind: models.WasResolved, Text: ptr("made room")}, models.Resolved, true},
-			{"ann", resolve, models.Resolved, false},
-			{"ann", reopen, models.Open, true},
-			{"ann", reopen, models.Open, false},
-			{"ann", models.AlertChange{Kind: models.WasAssigned}, models.Open, true},
-			{"ann", models.AlertChange{Kind: models.WasAssigned}, models.Open, false},
-			{"bob", resolve, models.Resolved, true},
+			{"oncall", models.AlertChange{Kind: models.WasAcknowledged, Text: ptr("on it")}, models.Acknowledged, true},
+			{"deputy", acknowledge, models.Acknowledged, false},
+			{"oncall", models.AlertChange{Kind: models.WasAssigned, Assignee: ptr("team storage")}, models.Acknowledged, true},
+			{"oncall", models.AlertChange{Kind: models.WasAssigned, Assignee: ptr("team storage")}, models.Acknowledged, false},
+			{"deputy", models.AlertChange{Kind: models.WasCommented, Text: ptr("the disk was full")}, models.Acknowledged, true},
+			{"deputy", models.AlertChange{Kind: models.WasResolved, Text: ptr("made room")}, models.Resolved, true},
+			{"oncall", resolve, models.Resolved, false},
+			{"oncall", reopen, models.Open, true},
+			{"oncall", reopen, models.Open, false},
+			{"oncall", models.AlertChange{Kind: models.WasAssigned}, models.Open, true},
+			{"oncall", models.AlertChange{Kind: models.WasAssigned}, models.Open, false},
+			{"deputy", resolve, models.Resolved, true},
 		}
 		var want []string
 		for i, step := range steps {
@@ -133,10 +133,10 @@ func TestChangeAlert_LeavesAStoryThatEverybodyReads(t *testing.T) {
 		if !slices.Equal(history, want) || !slices.Equal(feed, want) {
 			t.Errorf("the history is\n%q, the feed\n%q, want\n%q", history, feed, want)
 		}
-		if a := told[0].Alert; a.State() != models.Acknowledged || text(a.AcknowledgedBy) != "ann" || a.Assignee != nil {
+		if a := told[0].Alert; a.State() != models.Acknowledged || text(a.AcknowledgedBy) != "oncall" || a.Assignee != nil {
 			t.Errorf("the first event shows the alert as %+v", a)
 		}
-		if a := told[3].Alert; a.State() != models.Resolved || text(a.ResolvedBy) != "bob" || text(a.AcknowledgedBy) != "ann" || text(a.Assignee) != "team storage" {
+		if a := told[3].Alert; a.State() != models.Resolved || text(a.ResolvedBy) != "deputy" || text(a.AcknowledgedBy) != "oncall" || text(a.Assignee) != "team storage" {
 			t.Errorf("the resolve shows the alert as %+v", a)
 		}
 	})
@@ -247,10 +247,10 @@ func TestChangeAlerts_ByFilter(t *testing.T) {
 			want   int
 			state  models.AlertState
 		}{
-			{acknowledge, 1202, models.Acknowledged}, {acknowledge, 0, models.Acknowledged}, {models.AlertChange{Kind: models.WasAssigned, Assignee: ptr("ann")}, 1203, ""},
+			{acknowledge, 1202, models.Acknowledged}, {acknowledge, 0, models.Acknowledged}, {models.AlertChange{Kind: models.WasAssigned, Assignee: ptr("oncall")}, 1203, ""},
 			{resolve, 1202, models.Resolved}, {reopen, 1203, models.Open}, {resolve, 1203, models.Resolved},
 		} {
-			n, _, err := s.ChangeAlerts(as(t, "ann"), bulk, c.change)
+			n, _, err := s.ChangeAlerts(as(t, "oncall"), bulk, c.change)
 			if err != nil || n != c.want || c.state != "" && count(c.state) < 1202 {
 				t.Errorf("%d: %s: %d, %v; %d are %s", i, c.change.Kind, n, err, count(c.state), c.state)
 			}
@@ -258,8 +258,8 @@ func TestChangeAlerts_ByFilter(t *testing.T) {
 		if got := len(events(t, s, from)); got != 1202+1203+1202+1203+1203 {
 			t.Errorf("%d events", got)
 		}
-		if n, err := s.CountAlerts(t.Context(), &models.AlertFilter{Assignee: ptr("ann")}); err != nil || n != 1203 {
-			t.Errorf("%d are ann's, %v", n, err)
+		if n, err := s.CountAlerts(t.Context(), &models.AlertFilter{Assignee: ptr("oncall")}); err != nil || n != 1203 {
+			t.Errorf("%d are oncall's, %v", n, err)
 		}
 		if a, _ := s.Alert(t.Context(), other); a.State() != models.Open || a.Assignee != nil {
 			t.Errorf("an alert that does not match: %+v", a)
@@ -297,7 +297,7 @@ func TestChangeAlerts_OfSeveralWithOneKeyTheNewestIsReopened(t *testing.T) {
 func TestAlerts_AreFoundByStateAsTheStreamPicksThem(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *store.Store) {
 		ids := makeAlerts(t, s, "", "", "", "")
-		for i, changes := range [][]models.AlertChange{{}, {acknowledge}, {resolve}, {acknowledge, {Kind: models.WasAssigned, Assignee: ptr("ann")}, resolve}} {
+		for i, changes := range [][]models.AlertChange{{}, {acknowledge}, {resolve}, {acknowledge, {Kind: models.WasAssigned, Assignee: ptr("oncall")}, resolve}} {
 			for _, c := range changes {
 				if _, _, err := s.ChangeAlert(t.Context(), ids[i], c); err != nil {
 					t.Fatal(err)
@@ -313,9 +313,9 @@ func TestAlerts_AreFoundByStateAsTheStreamPicksThem(t *testing.T) {
 			"resolved":             {models.AlertFilter{States: []models.AlertState{models.Resolved}}, []int{2, 3}},
 			"not resolved":         {models.AlertFilter{States: []models.AlertState{models.Open, models.Acknowledged}}, []int{0, 1}},
 			"all":                  {models.AlertFilter{States: []models.AlertState{}}, []int{0, 1, 2, 3}},
-			"ann's":                {models.AlertFilter{Assignee: ptr("ann")}, []int{3}},
-			"ann's, open":          {models.AlertFilter{Assignee: ptr("ann"), States: []models.AlertState{models.Open}}, nil},
-			"nobody of that name":  {models.AlertFilter{Assignee: ptr("Ann")}, nil},
+			"oncall's":                {models.AlertFilter{Assignee: ptr("oncall")}, []int{3}},
+			"oncall's, open":          {models.AlertFilter{Assignee: ptr("oncall"), States: []models.AlertState{models.Open}}, nil},
+			"nobody of that name":  {models.AlertFilter{Assignee: ptr("Oncall")}, nil},
 			"resolved, not the id": {models.AlertFilter{States: []models.AlertState{models.Resolved}, IsResolved: ptr(false)}, nil},
 		} {
 			found, err := s.Alerts(t.Context(), &c.filter, 0, 10)
@@ -348,7 +348,7 @@ func TestDeleteAlerts_LeaveTheFeedAsItWas(t *testing.T) {
 			t.Fatal(err)
 		}
 		gone, stays := results[0].Alert, results[1].Alert
-		if _, _, err := s.ChangeAlert(as(t, "ann"), gone.ID, models.AlertChange{Kind: models.WasAssigned, Assignee: ptr("ann")}); err != nil {
+		if _, _, err := s.ChangeAlert(as(t, "oncall"), gone.ID, models.AlertChange{Kind: models.WasAssigned, Assignee: ptr("oncall")}); err != nil {
 			t.Fatal(err)
 		}
 		hand := claim(t, s, channel, 10, "me")
@@ -397,7 +397,7 @@ func TestDeleteAlerts_LeaveTheFeedAsItWas(t *testing.T) {
 			}
 		}
 		told := after[len(before)]
-		if told.Kind != models.AlertDeleted || told.Alert.ID != gone.ID || told.Alert.Message != gone.Message || text(told.Alert.Assignee) != "ann" || told.Alert.Rustbucket.Name != "node 1" {
+		if told.Kind != models.AlertDeleted || told.Alert.ID != gone.ID || told.Alert.Message != gone.Message || text(told.Alert.Assignee) != "oncall" || told.Alert.Rustbucket.Name != "node 1" {
 			t.Errorf("the deletion is told as %+v of %+v", told, told.Alert)
 		}
 		if again := makeAlerts(t, s, "")[0]; again <= stays.ID {
@@ -432,7 +432,7 @@ func TestDeleteAlerts_ByFilter(t *testing.T) {
 			t.Fatal(err)
 		}
 		makeAlerts(t, s, "")
-		n, _, err := s.DeleteAlerts(as(t, "ann"), models.AlertSelection{Filter: &models.AlertFilter{Types: []string{"old"}}})
+		n, _, err := s.DeleteAlerts(as(t, "oncall"), models.AlertSelection{Filter: &models.AlertFilter{Types: []string{"old"}}})
 		if err != nil || n != 1100 {
 			t.Errorf("deleted %d, %v", n, err)
 		}
@@ -443,7 +443,7 @@ func TestDeleteAlerts_ByFilter(t *testing.T) {
 			t.Errorf("%d deliveries are left, %v", n, err)
 		}
 		log, err := s.AuditLog(t.Context(), &models.AuditFilter{Actions: []models.AuditAction{models.AlertsDeleted}}, 0, 100)
-		if err != nil || len(log) != 1 || log[0].By != "ann" || string(log[0].Changes) != `{"filter":{"types":["old"]}}` {
+		if err != nil || len(log) != 1 || log[0].By != "oncall" || string(log[0].Changes) != `{"filter":{"types":["old"]}}` {
 			t.Errorf("the audit log has %+v, %v", log, err)
 		}
 	})

@@ -20,7 +20,7 @@ const CancelledByHand = "cancelled by hand"
 const handsBatch = 500
 
 // RetryDelivery makes a delivery due now: one that waits keeps its schedule, one that failed or was cancelled begins it
-// anew. When it tells of an alert that is resolved by now, the end of the alert is told behind it, see tellEnds. CONFLICT when
+// anew. What has become of the alert meanwhile is told behind it, see tellLater. CONFLICT when
 // it was delivered, is being sent, or its channel cannot be told.
 func (s *Store) RetryDelivery(ctx context.Context, id int64) (*models.Delivery, error) {
 	var delivery *models.Delivery
@@ -65,7 +65,7 @@ func (s *Store) RetryDelivery(ctx context.Context, id int64) (*models.Delivery, 
 		if err := s.audit(ctx, tx, models.DeliveryRetried, &auditSubject{id: id}, nil); err != nil {
 			return err
 		}
-		return s.tellEnds(ctx, tx, []int64{id}, at)
+		return s.tellLater(ctx, tx, []int64{id}, at)
 	})
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (s *Store) beginAll(ctx context.Context, tx bun.Tx, ids []int64, at time.Ti
 }
 
 // RetryDeliveries begins the schedule anew for every failed or cancelled delivery that matches and whose channel can be
-// told, and sees to it that the end of alerts that are resolved by now is told behind them, see tellEnds. It gives how many
+// told, and sees to it that what has become of the alerts meanwhile is told behind them, see tellLater. It gives how many
 // matched and the channels that they are on.
 func (s *Store) RetryDeliveries(ctx context.Context, f *models.DeliveryFilter) (n int, channelIDs []int64, err error) {
 	able := "d.channel_id IN (SELECT id FROM channels WHERE is_active AND deleted_at IS NULL)"
@@ -106,7 +106,7 @@ func (s *Store) RetryDeliveries(ctx context.Context, f *models.DeliveryFilter) (
 			if err := s.beginAll(ctx, tx, ids, at, models.Failed, models.Cancelled); err != nil {
 				return err
 			}
-			return s.tellEnds(ctx, tx, ids, at)
+			return s.tellLater(ctx, tx, ids, at)
 		})
 }
 

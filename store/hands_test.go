@@ -163,7 +163,7 @@ func TestStore_RetryByHandTellsTheEndOfAResolvedAlertToo(t *testing.T) {
 			resolve(t, s, x)
 			record(t, s, "me", attempted(x, models.Failed, "refused"))
 			end := claim(t, s, c, 1, "me")
-			if len(end) != 1 || end[0].Told {
+			if len(end) != 1 || end[0].NotToTell == "" {
 				t.Fatalf("claimed %+v", end)
 			}
 			record(t, s, "me", drop(end[0]))
@@ -202,7 +202,7 @@ func TestStore_RetryByHandTellsTheEndOfAResolvedAlertToo(t *testing.T) {
 					}
 					for range 2 { // the alert, then its end
 						got := claim(t, s, c, 10, "me")
-						if len(got) != 1 || got[0].Delivery.Kind == models.TellResolved && !got[0].Told {
+						if len(got) != 1 || got[0].Delivery.Kind == models.TellResolved && got[0].NotToTell != "" {
 							t.Fatalf("claimed %+v", got)
 						}
 						record(t, s, "me", attempted(got[0], models.Delivered, ""))

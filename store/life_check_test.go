@@ -120,7 +120,7 @@ func (w *walk) checkHolders(now time.Time) {
 	for _, p := range w.processes {
 		for _, h := range p.hand {
 			d := w.deliveries[h.Delivery.ID]
-			if p.until.After(now) && h.life == p.life && !h.again && (!d.pending() || d.holder != p.id || d.attempts != h.Delivery.Attempts) {
+			if d != nil && p.until.After(now) && h.life == p.life && !h.again && (!d.pending() || d.holder != p.id || d.attempts != h.Delivery.Attempts) {
 				w.fail("%s lives and has delivery %d, which is %+v", p.id, d.id, *d)
 			}
 		}
@@ -133,5 +133,24 @@ func (w *walk) checkHistory() {
 	w.must(err)
 	for _, fault := range history(w.t.Context(), w.s, w.from, stored) {
 		w.fail("%s", fault)
+	}
+	w.checkAlerts()
+}
+
+// checkAlerts compares the alerts that are open to people's hands, and how much of a history they have.
+func (w *walk) checkAlerts() {
+	ids := make([]int64, len(w.alerts))
+	for i, a := range w.alerts {
+		ids[i] = a.id
+	}
+	stored, err := w.s.AlertsByID(w.t.Context(), append(ids, 0))
+	w.must(err)
+	histories, err := w.s.Histories(w.t.Context(), append(ids, 0))
+	w.must(err)
+	for _, a := range w.alerts {
+		s := stored[a.id]
+		if s == nil || s.State() != a.state() || text(s.Assignee) != a.assignee || len(histories[a.id]) != a.changes {
+			w.fail("alert %d is stored as %+v with %d changes, want %+v", a.id, s, len(histories[a.id]), *a)
+		}
 	}
 }

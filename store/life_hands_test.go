@@ -23,8 +23,7 @@ func (w *walk) claim(p *process, c *modelChannel, room int) {
 			len(claims.Messages), len(got), claims.Probe, want.messages, len(want.deliveries), want.probe)
 	}
 	for i, d := range want.deliveries {
-		told := d.kind == models.TellResolved && w.told(d)
-		if x := got[i]; x.Delivery.ID != d.id || x.Told != told || x.Alert.ID != d.alert {
+		if x := got[i]; x.Delivery.ID != d.id || x.NotToTell != w.notToTell(d) || x.Alert.ID != d.alert || (x.Change == nil) != (d.kind == models.TellAlert) {
 			w.fail("claimed %+v, want %+v", x, *d)
 		}
 		if d.attempts == 0 {
@@ -94,7 +93,7 @@ func (w *walk) release(p *process, ids []int64) {
 	w.note("%s hands back %v", p.id, ids)
 	w.must(w.s.Release(w.t.Context(), p.id, ids))
 	for _, id := range ids {
-		if d := w.deliveries[id]; d.pending() && d.holder == p.id {
+		if d := w.deliveries[id]; d != nil && d.pending() && d.holder == p.id {
 			w.free(d)
 		}
 	}
@@ -158,8 +157,8 @@ func (w *walk) record(p *process, hand []inHand, end func() cause) {
 	var seen []store.Outcome
 	for i, o := range reported {
 		d := w.deliveries[o.Delivery.ID]
-		if !d.pending() || d.holder != p.id || d.attempts != o.Delivery.Attempts {
-			continue // the lease was lost, or the delivery has moved on: it must change nothing
+		if d == nil || !d.pending() || d.holder != p.id || d.attempts != o.Delivery.Attempts {
+			continue // the lease was lost, or the delivery has moved on or is gone: it must change nothing
 		}
 		if applied++; got.Applied[d.id] == nil {
 			w.fail("what %s reports of delivery %d did not apply", p.id, d.id)
@@ -190,8 +189,8 @@ func (w *walk) outcome(h inHand, end cause) (store.Outcome, cause) {
 	case h.expired:
 		o.Status, o.Error = models.Failed, &why
 		return o, refused
-	case h.Delivery.Kind == models.TellResolved && !h.Told:
-		o.Status, o.Error = models.Cancelled, &why
+	case h.NotToTell != "":
+		o.Status, o.Error = models.Cancelled, &h.NotToTell
 		return o, dropped
 	}
 	at := w.s.Now()
@@ -258,7 +257,7 @@ func (w *walk) retryOne() {
 	}
 	w.must(err)
 	w.again(d, now)
-	w.ends([]*modelDelivery{d}, now)
+	w.later([]*modelDelivery{d}, now)
 }
 
 // again is what becomes of a delivery that is sent again by hand.
@@ -270,36 +269,44 @@ func (w *walk) again(d *modelDelivery, now time.Time) {
 	w.move(d, retried)
 }
 
-// ends is what has to be told behind deliveries that are sent again by hand, of alerts that were resolved meanwhile.
-func (w *walk) ends(again []*modelDelivery, now time.Time) {
-	want := make(map[int64]map[*modelChannel]bool)
+// later is what has to be told behind deliveries that are sent again by hand, of what has become of their alerts meanwhile.
+func (w *walk) later(again []*modelDelivery, now time.Time) {
+	type telling struct {
+		alert int64
+		kind  models.DeliveryKind
+	}
+	want := make(map[telling]map[*modelChannel]bool)
 	for _, d := range again {
-		if d.kind != models.TellAlert || !d.channel.NotifyOnResolve {
+		if d.kind != models.TellAlert {
 			continue
 		}
-		ends := w.all(func(e *modelDelivery) bool {
-			return e.alert == d.alert && e.channel == d.channel && e.kind == models.TellResolved
-		})
-		if len(ends) > 1 || len(ends) == 1 && ends[0].id < d.id {
-			w.fail("the end of alert %d is told by %d on channel %d", d.alert, len(ends), d.channel.ID)
+		t := telling{alert: d.alert}
+		switch state := w.alert(d.alert).state(); {
+		case state == models.Resolved && d.channel.NotifyOnResolve:
+			t.kind = models.TellResolved
+		case state == models.Acknowledged && d.channel.NotifyOnAcknowledge:
+			t.kind = models.TellAcknowledged
+		default:
+			continue
 		}
-		for _, e := range ends {
-			if e.stage == delivered {
-				w.fail("the end of alert %d was told before the alert", d.alert)
+		all := w.all(func(e *modelDelivery) bool { return e.alert == d.alert && e.channel == d.channel && e.kind == t.kind })
+		if len(all) == 0 {
+			if want[t] == nil {
+				want[t] = make(map[*modelChannel]bool)
 			}
-			e.series, e.beganFrom, e.dueFrom, e.wish = e.attempts, now, now, ""
-			w.move(e, retried)
-			w.takeAway(e)
+			want[t][d.channel] = true
+			continue
 		}
-		if resolved := slices.ContainsFunc(w.alerts, func(a *modelAlert) bool { return a.id == d.alert && a.resolved }); resolved && len(ends) == 0 {
-			if want[d.alert] == nil {
-				want[d.alert] = make(map[*modelChannel]bool)
-			}
-			want[d.alert][d.channel] = true
+		e := all[len(all)-1]
+		if e.stage == delivered || e.id < d.id {
+			w.fail("%s of alert %d was told before the alert", t.kind, d.alert)
 		}
+		e.series, e.beganFrom, e.dueFrom, e.wish = e.attempts, now, now, ""
+		w.move(e, retried)
+		w.takeAway(e)
 	}
-	for alert, channels := range want {
-		w.newEnds(alert, channels)
+	for t, channels := range want {
+		w.newTellings(t.alert, t.kind, channels)
 	}
 }
 
@@ -344,7 +351,7 @@ func (w *walk) retryMany() {
 	for _, d := range again {
 		w.again(d, now)
 	}
-	w.ends(again, now)
+	w.later(again, now)
 }
 
 func (w *walk) cancelMany() {

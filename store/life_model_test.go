@@ -31,10 +31,28 @@ type modelDelivery struct {
 func (d *modelDelivery) pending() bool { return statuses[d.stage] == models.Pending }
 
 type modelAlert struct {
-	id       int64
-	key      string
-	severity models.Severity
-	resolved bool
+	id                     int64
+	key                    string
+	severity               models.Severity
+	acknowledged, resolved bool
+	assignee               string
+	changes                int // in its history
+}
+
+func (a *modelAlert) state() models.AlertState {
+	switch {
+	case a.resolved:
+		return models.Resolved
+	case a.acknowledged:
+		return models.Acknowledged
+	}
+	return models.Open
+}
+
+// alert gives an alert that is there.
+func (w *walk) alert(id int64) *modelAlert {
+	i := slices.IndexFunc(w.alerts, func(a *modelAlert) bool { return a.id == id })
+	return w.alerts[i]
 }
 
 // modelChannel is what is expected of a channel.
@@ -73,15 +91,29 @@ func (w *walk) isFree(d *modelDelivery, now time.Time) bool {
 	return d.pending() && (d.holder == "" || !w.alive(d.holder, now))
 }
 
-// before gives the delivery that told the same channel of the same alert before this one, or nil.
-func (w *walk) before(d *modelDelivery) *modelDelivery {
-	var last *modelDelivery
-	for _, e := range w.deliveries {
-		if e.alert == d.alert && e.channel == d.channel && e.id < d.id && (last == nil || e.id > last.id) {
-			last = e
+// ofPair gives all deliveries that tell the same channel of the same alert, the oldest first.
+func (w *walk) ofPair(d *modelDelivery) []*modelDelivery {
+	return w.all(func(e *modelDelivery) bool { return e.alert == d.alert && e.channel == d.channel })
+}
+
+// behind reports whether something of the same alert waits before this one on the same channel.
+func (w *walk) behind(d *modelDelivery) bool {
+	return slices.ContainsFunc(w.ofPair(d), func(e *modelDelivery) bool { return e.id < d.id && e.pending() })
+}
+
+// notToTell says why a delivery is not to be sent any more; empty when it is.
+func (w *walk) notToTell(d *modelDelivery) string {
+	var before, after []models.Telling
+	for _, e := range w.ofPair(d) {
+		t := models.Telling{Kind: e.kind, Status: statuses[e.stage], Attempts: e.attempts}
+		switch {
+		case e.id < d.id:
+			before = append(before, t)
+		case e.id > d.id:
+			after = append(after, t)
 		}
 	}
-	return last
+	return models.NotToTell(d.kind, w.alert(d.alert).state(), before, after)
 }
 
 // all gives the deliveries that match, the oldest first.
@@ -107,8 +139,7 @@ func (w *walk) expectClaim(c *modelChannel, room int, now time.Time) expectedCla
 		if d.channel != c || !w.isFree(d, now) || d.due.After(now) {
 			return false
 		}
-		before := w.before(d)
-		return d.kind == models.TellAlert || before == nil || !before.pending()
+		return d.kind == models.TellAlert || !w.behind(d)
 	})
 	slices.SortStableFunc(due, func(a, b *modelDelivery) int { return a.due.Compare(b.due) })
 	most, digest := room, false
@@ -134,17 +165,11 @@ func (w *walk) expectClaim(c *modelChannel, room int, now time.Time) expectedCla
 // expectProbe is what a claim is to give of a channel that is out of service: one delivery to be sent, and those before it
 // that are not to be sent any more.
 func (w *walk) expectProbe(due []*modelDelivery) expectedClaim {
-	n := slices.IndexFunc(due, func(d *modelDelivery) bool { return d.kind == models.TellAlert || w.told(d) })
+	n := slices.IndexFunc(due, func(d *modelDelivery) bool { return w.notToTell(d) == "" })
 	if n < 0 {
 		return expectedClaim{deliveries: due, messages: len(due), probe: true}
 	}
 	return expectedClaim{deliveries: due[:n+1], messages: n + 1, probe: true, probes: true}
-}
-
-// told reports whether the channel was told what came before.
-func (w *walk) told(d *modelDelivery) bool {
-	before := w.before(d)
-	return before != nil && before.stage == delivered
 }
 
 // noteClaim is what a claim makes of its channel's state.

@@ -24,7 +24,8 @@ var operations = []struct {
 	{2, (*walk).leave},
 	{4, (*walk).releaseSome},
 	{2, (*walk).orphans},
-	{5, (*walk).resolve},
+	{12, (*walk).change},
+	{2, (*walk).deleteAlert},
 	{5, (*walk).retryOne},
 	{2, (*walk).retryMany},
 	{3, (*walk).cancelMany},
@@ -117,7 +118,8 @@ func (w *walk) leave() {
 func (w *walk) newChannel(limited, mail bool) *modelChannel {
 	c := &models.Channel{
 		Name: w.name("channel"), IsActive: true, AlertTypes: []string{}, NotifyOnResolve: w.rng.IntN(3) > 0,
-		Config: &models.WebhookConfig{URL: "https://example.com/hook"},
+		NotifyOnAcknowledge: w.rng.IntN(3) > 0,
+		Config:              &models.WebhookConfig{URL: "https://example.com/hook"},
 	}
 	if limited {
 		c.RateLimit = &models.RateLimit{PerMinute: 6, Burst: 2}
@@ -184,44 +186,6 @@ func (w *walk) born(d *models.Delivery, severity models.Severity) *modelDelivery
 	}
 	w.deliveries[d.ID] = m
 	return m
-}
-
-func (w *walk) resolve() {
-	a := pick(w, w.alerts)
-	if a == nil {
-		return
-	}
-	w.note("alert %d is resolved", a.id)
-	_, _, err := w.s.ChangeAlert(w.t.Context(), a.id, resolve)
-	w.must(err)
-	want := make(map[*modelChannel]bool)
-	for _, d := range w.all(func(d *modelDelivery) bool { return d.alert == a.id && d.kind == models.TellAlert && !a.resolved }) {
-		c := d.channel
-		want[c] = c.NotifyOnResolve && c.IsActive && c.DeletedAt == nil && (d.pending() || d.stage == delivered)
-	}
-	a.resolved = true
-	w.newEnds(a.id, want)
-}
-
-// newEnds takes in the new deliveries that tell of the end of an alert, on the channels that are true and no others.
-func (w *walk) newEnds(alert int64, want map[*modelChannel]bool) {
-	stored, err := w.s.DeliveriesOfAlerts(w.t.Context(), []int64{alert})
-	w.must(err)
-	for _, d := range stored[alert] {
-		if c := w.channels[d.ChannelID]; w.deliveries[d.ID] == nil {
-			if !want[c] || d.Kind != models.TellResolved {
-				w.fail("the end of alert %d is to be told: %+v", alert, *d)
-			}
-			delete(want, c)
-			i := slices.IndexFunc(w.alerts, func(a *modelAlert) bool { return a.id == alert })
-			w.move(w.born(d, w.alerts[i].severity), created)
-		}
-	}
-	for c, missing := range want {
-		if missing {
-			w.fail("the end of alert %d is not told on channel %d", alert, c.ID)
-		}
-	}
 }
 
 func (w *walk) setActive(c *modelChannel, active bool) {

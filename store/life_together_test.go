@@ -18,21 +18,73 @@ import (
 // TestLife_ProcessesAtOnceLeaveTheStoryWhole lets processes do at the same time what a walk does one after the other. None
 // may meet an error, such as a deadlock; in the end everything comes to its end, and what is stored tells one story.
 func TestLife_ProcessesAtOnceLeaveTheStoryWhole(t *testing.T) {
+	c, stored := together(t, false)
+	for _, d := range stored {
+		if n := len(c.applied[d.ID]); n != d.Attempts {
+			t.Errorf("delivery %d: %d attempts applied: %+v", d.ID, n, *d.Delivery)
+		}
+	}
+}
+
+// TestLife_WhatIsToldLastIsHowTheAlertIs lets people acknowledge, resolve and reopen the same alerts at the same time, through
+// several processes, while others send. Nothing is given up, so in the end every channel knows how each alert is.
+func TestLife_WhatIsToldLastIsHowTheAlertIs(t *testing.T) {
+	c, stored := together(t, true)
+	type pair struct{ alert, channel int64 }
+	last := make(map[pair]models.DeliveryKind)
+	told := make(map[models.DeliveryKind]int)
+	for _, d := range stored {
+		if d.Status != models.Delivered {
+			if d.Attempts > 0 { // it may have been taken: what comes next is told whatever was told before
+				last[pair{d.AlertID, d.ChannelID}] = "nobody knows what"
+			}
+			continue
+		}
+		told[d.Kind]++
+		was, is := last[pair{d.AlertID, d.ChannelID}], d.Kind
+		if was == is || was == "" && is != models.TellAlert || was == models.TellResolved && is == models.TellAcknowledged {
+			t.Errorf("channel %d was told %s of alert %d after %q", d.ChannelID, is, d.AlertID, was)
+		}
+		last[pair{d.AlertID, d.ChannelID}] = is
+	}
+	for p, kind := range last {
+		want := map[models.AlertState][]models.DeliveryKind{
+			models.Open: {models.TellAlert, models.TellReopened}, models.Acknowledged: {models.TellAcknowledged}, models.Resolved: {models.TellResolved},
+		}[c.states[p.alert]]
+		if !slices.Contains(want, kind) {
+			t.Errorf("alert %d is %s, channel %d was told %s last", p.alert, c.states[p.alert], p.channel, kind)
+		}
+	}
+	if told[models.TellAcknowledged] == 0 || told[models.TellResolved] == 0 {
+		t.Errorf("not all kinds were told: %v", told)
+	}
+	t.Logf("told %v", told)
+}
+
+// together lets processes be at work at the same time and everything come to its end. Calm = nothing is given up or cancelled.
+func together(t *testing.T, calm bool) (*crowd, []store.StoredDelivery) {
 	seed, _ := lifeSeed(t)
 	url := testkit.NewDatabase(t)
-	c := &crowd{t: t, s: open(t, url), applied: make(map[int64]map[int]bool)}
+	c := &crowd{t: t, s: open(t, url), calm: calm, applied: make(map[int64]map[int]bool)}
 	for i := range 4 {
 		c.channels = append(c.channels, newChannel(t, c.s, sprintf("channel %d", i)))
 		c.ids = append(c.ids, c.channels[i].ID)
-		if _, err := c.s.UpdateChannel(t.Context(), c.ids[i], func(u *models.Channel) error { u.NotifyOnResolve = true; return nil }); err != nil {
+		if _, err := c.s.UpdateChannel(t.Context(), c.ids[i], func(u *models.Channel) error { u.NotifyOnResolve, u.NotifyOnAcknowledge = true, true; return nil }); err != nil {
 			t.Fatal(err)
 		}
+	}
+	steps := 150
+	if calm {
+		steps = 250
 	}
 	var wg sync.WaitGroup
 	for i := range uint64(8) {
 		m := &member{crowd: c, s: openAgain(t, url), id: sprintf("process %d", i), rng: rand.New(rand.NewPCG(seed, i))}
+		if _, err := m.s.Beat(t.Context(), m.id, time.Minute); err != nil {
+			t.Fatal(err)
+		}
 		wg.Go(func() {
-			for range 150 {
+			for range steps {
 				m.step()
 			}
 		})
@@ -50,14 +102,49 @@ func TestLife_ProcessesAtOnceLeaveTheStoryWhole(t *testing.T) {
 		if d.Status == models.Pending {
 			t.Errorf("delivery %d is stuck: %+v", d.ID, *d.Delivery)
 		}
-		if n := len(c.applied[d.ID]); n != d.Attempts {
-			t.Errorf("delivery %d: %d attempts applied: %+v", d.ID, n, *d.Delivery)
-		}
 	}
 	for _, fault := range history(t.Context(), c.s, 0, stored) {
 		t.Error(fault)
 	}
+	c.checkChanges()
 	t.Logf("%d deliveries", len(stored))
+	return c, stored
+}
+
+// checkChanges sees to it that alerts and their histories are one story, and notes how it ends.
+func (c *crowd) checkChanges() {
+	alerts, err := c.s.AlertsByID(c.t.Context(), c.alerts)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	histories, err := c.s.Histories(c.t.Context(), c.alerts)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.states = make(map[int64]models.AlertState, len(alerts))
+	for id, a := range alerts {
+		c.states[id] = a.State()
+		state := models.Open
+		for _, e := range histories[id] {
+			was := state
+			switch e.Kind {
+			case models.WasAcknowledged:
+				state = models.Acknowledged
+			case models.WasResolved:
+				state = models.Resolved
+			case models.WasReopened:
+				state = models.Open
+			default:
+				continue
+			}
+			if was == state || was == models.Resolved && state == models.Acknowledged {
+				c.t.Errorf("alert %d went from %s to %s", id, was, state)
+			}
+		}
+		if a.State() != state {
+			c.t.Errorf("alert %d is %s, its history ends with %s", id, a.State(), state)
+		}
+	}
 }
 
 // openAgain opens a database as another process does.
@@ -82,6 +169,8 @@ type crowd struct {
 	ids      []int64
 
 	mu      sync.Mutex
+	calm    bool
+	states  map[int64]models.AlertState // in the end
 	alerts  []int64
 	applied map[int64]map[int]bool // numbers of the attempts that were recorded, by delivery
 }
@@ -101,11 +190,15 @@ func (m *member) step() {
 	ctx := m.t.Context()
 	c := m.channels[m.rng.IntN(len(m.channels))]
 	var err error
-	switch n := m.rng.IntN(100); {
+	n := m.rng.IntN(100)
+	if m.calm {
+		n = 15 + m.rng.IntN(90-15)
+	}
+	switch {
 	case n < 15:
 		// Often it dies before its next beat, while others are at work.
 		_, err = m.s.Beat(ctx, m.id, time.Duration(m.rng.Int64N(int64(200*time.Millisecond))))
-	case n < 30:
+	case n < 30 && !(m.calm && m.has(8)): // calm: few alerts, of which much becomes
 		err = m.create(ctx)
 	case n < 50:
 		var claims *store.Claims
@@ -125,10 +218,8 @@ func (m *member) step() {
 		}
 		err = m.s.Release(ctx, m.id, ids)
 		m.hand = nil
-	case n < 78:
-		if id := m.anyAlert(); id != 0 {
-			_, _, err = m.s.ChangeAlert(ctx, id, resolve)
-		}
+	case n < 78 || m.calm:
+		err = m.change(ctx)
 	case n < 83:
 		if d, found := m.s.Deliveries(ctx, &models.DeliveryFilter{ChannelID: &c.ID}, 0, 50); found == nil && len(d) > 0 {
 			_, err = m.s.RetryDelivery(ctx, d[m.rng.IntN(len(d))].ID)
@@ -154,9 +245,30 @@ func (m *member) step() {
 	default:
 		err = m.s.Place(ctx)
 	}
-	if err != nil && !models.HasCode(err, models.Conflict) {
+	if err != nil && !models.HasCode(err, models.Conflict) && !models.HasCode(err, models.NotFound) {
 		m.t.Errorf("%s: %v", m.id, err)
 	}
+}
+
+// change does something with alerts: one, some, or all that match.
+func (m *member) change(ctx context.Context) error {
+	id := m.anyAlert()
+	c := models.AlertChange{Kind: []models.AlertEventKind{models.WasAcknowledged, models.WasResolved, models.WasReopened, models.WasCommented}[m.rng.IntN(4)]}
+	which := models.AlertSelection{Filter: &models.AlertFilter{MinSeverity: ptr(models.SeverityLow)}}
+	if m.rng.IntN(2) > 0 {
+		which = models.AlertSelection{IDs: []int64{id, m.anyAlert(), m.anyAlert()}}
+	}
+	var err error
+	switch n := m.rng.IntN(10); {
+	case id == 0:
+	case n < 6 || m.calm:
+		_, _, err = m.s.ChangeAlert(ctx, id, c)
+	case n < 9:
+		_, _, err = m.s.ChangeAlerts(ctx, which, c)
+	default:
+		_, _, err = m.s.DeleteAlerts(ctx, models.AlertSelection{IDs: []int64{id}})
+	}
+	return err
 }
 
 func (m *member) create(ctx context.Context) error {
@@ -190,6 +302,13 @@ func (m *member) create(ctx context.Context) error {
 	return nil
 }
 
+// has reports whether there are so many alerts.
+func (c *crowd) has(n int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.alerts) >= n
+}
+
 func (m *member) anyAlert() int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -209,10 +328,12 @@ func (m *member) record(ctx context.Context, hand []store.Claimed) error {
 		o := store.Outcome{Delivery: x.Delivery, Alert: x.Alert, Status: models.Delivered}
 		o.Attempt = &models.DeliveryAttempt{DeliveryID: x.Delivery.ID, Number: x.Delivery.Attempts + 1, StartedAt: now}
 		switch n := m.rng.IntN(10); {
-		case m.fine:
+		case m.fine && x.NotToTell == "":
 			o.Observed = &models.Observation{At: now, Kind: models.Worked}
+		case x.NotToTell != "":
+			o = store.Outcome{Delivery: x.Delivery, Alert: x.Alert, Status: models.Cancelled, Error: &x.NotToTell}
 		case plain || n < 5:
-		case n < 8:
+		case n < 8 || m.calm:
 			o.Status, o.Error, o.Attempt.Error, o.NextAttemptAt = models.Pending, &why, &why, &now
 			o.Observed = &models.Observation{At: now, Kind: models.Failing, Error: why}
 		default:

@@ -14,8 +14,10 @@ import (
 type Claimed struct {
 	Delivery *models.Delivery
 	Alert    *models.Alert
-	// Told says, of a delivery that tells of a resolve, that the channel was told of the alert itself.
-	Told bool
+	// Change is what somebody did with the alert, of a delivery that tells of that; nil for the alert itself.
+	Change *models.AlertEvent
+	// NotToTell says why it is not to be sent any more; empty when it is. See models.NotToTell.
+	NotToTell string
 }
 
 // Claims is what a claim gives.
@@ -29,7 +31,7 @@ type Claims struct {
 // claimedRow is a delivery that may be claimed, with what has to be known about it.
 type claimedRow struct {
 	deliveryRow
-	Before *models.DeliveryStatus // of the same alert's delivery before it on this channel
+	NotToTell string `bun:"-"` // as in Claimed
 }
 
 // pending are the deliveries that have not come to their end, as a table: what waits and what is leased, each through its
@@ -110,13 +112,52 @@ func (s *Store) readAlerts(ctx context.Context, messages ...[]Claimed) ([][]Clai
 	if err != nil {
 		return nil, err
 	}
+	changes, err := s.changesTold(ctx, messages)
+	if err != nil {
+		return nil, err
+	}
 	for n, m := range messages {
 		for i := range m {
-			m[i].Alert = alerts[m[i].Delivery.AlertID]
+			d := m[i].Delivery
+			m[i].Alert, m[i].Change = alerts[d.AlertID], changes[toldChange{d.AlertID, changeOf[d.Kind]}]
 		}
 		messages[n] = slices.DeleteFunc(m, func(c Claimed) bool { return c.Alert == nil })
 	}
 	return slices.DeleteFunc(messages, func(m []Claimed) bool { return len(m) == 0 }), nil
+}
+
+// changeOf is what somebody did when something of this kind is told.
+var changeOf = map[models.DeliveryKind]models.AlertEventKind{
+	models.TellAcknowledged: models.WasAcknowledged, models.TellResolved: models.WasResolved, models.TellReopened: models.WasReopened,
+}
+
+// toldChange names what is told of an alert beside itself.
+type toldChange struct {
+	alertID int64
+	kind    models.AlertEventKind
+}
+
+// changesTold gives what claimed deliveries tell of, besides the alerts themselves: the last of its kind.
+func (s *Store) changesTold(ctx context.Context, messages [][]Claimed) (map[toldChange]*models.AlertEvent, error) {
+	var ids []int64
+	for _, m := range messages {
+		for _, c := range m {
+			if c.Delivery.Kind != models.TellAlert {
+				ids = append(ids, c.Delivery.AlertID)
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var rows []*alertEventRow
+	err := s.read.NewSelect().Model(&rows).
+		Where("id IN (SELECT max(id) FROM alert_events WHERE alert_id IN (?) GROUP BY alert_id, kind)", bun.List(ids)).Scan(ctx)
+	changes := make(map[toldChange]*models.AlertEvent, len(rows))
+	for _, r := range rows {
+		changes[toldChange{r.AlertID, r.Kind}] = r.model()
+	}
+	return changes, err
 }
 
 // claimPlan says how much of a channel may be claimed.
@@ -174,8 +215,55 @@ func (s *Store) dueRows(ctx context.Context, tx bun.Tx, channelID int64, now tim
 	if err := s.neverSort(ctx, tx, plan); err != nil {
 		return nil, err
 	}
-	err = s.due(tx, channelID, now, plan).Scan(ctx, &rows)
-	return rows, err
+	if err := s.due(tx, channelID, now, plan).Scan(ctx, &rows); err != nil {
+		return nil, err
+	}
+	return rows, judge(ctx, tx, channelID, rows)
+}
+
+// judge says of deliveries that tell what became of their alerts whether that is still to be told. Most tell of the alerts
+// themselves, and nothing has to be known for that.
+func judge(ctx context.Context, tx bun.Tx, channelID int64, rows []*claimedRow) error {
+	var ids []int64
+	for _, r := range rows {
+		if r.Kind != models.TellAlert {
+			ids = append(ids, r.AlertID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	alerts, err := alertsByID(ctx, tx, ids)
+	if err != nil {
+		return err
+	}
+	var tellings []struct {
+		ID, AlertID int64
+		models.Telling
+	}
+	err = tx.NewRaw(`
+		SELECT id, alert_id, kind, status, attempts, coalesce(`+partlyTold("d")+`, false) AS partly
+		FROM deliveries AS d WHERE alert_id IN (?) AND channel_id = ? ORDER BY id`, bun.List(ids), channelID).Scan(ctx, &tellings)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if r.Kind == models.TellAlert {
+			continue
+		}
+		var before, after []models.Telling
+		for _, t := range tellings {
+			switch {
+			case t.AlertID != r.AlertID || t.ID == r.ID:
+			case t.ID < r.ID:
+				before = append(before, t.Telling)
+			default:
+				after = append(after, t.Telling)
+			}
+		}
+		r.NotToTell = models.NotToTell(r.Kind, alerts[r.AlertID].State(), before, after)
+	}
+	return nil
 }
 
 // neverSort keeps PostgreSQL from sorting the backlog for a digest until the transaction ends. It takes the columns for independent
@@ -199,13 +287,12 @@ func (s *Store) due(db bun.IDB, channelID int64, now time.Time, plan claimPlan) 
 	case plan.limited: // SQLite would rather sort
 		index = "INDEXED BY deliveries_worst"
 	}
-	const before = "FROM deliveries AS e WHERE e.alert_id = d.alert_id AND e.channel_id = d.channel_id AND e.id < d.id"
 	return db.NewRaw(`
-		SELECT d.*, CASE WHEN d.kind <> 'ALERT' THEN (
-			SELECT CASE WHEN `+partlyTold("e")+` AND e.status <> 'PENDING' THEN 'DELIVERED' ELSE e.status END `+before+` ORDER BY e.id DESC LIMIT 1) END AS before
-		FROM deliveries AS d `+index+`
+		SELECT d.* FROM deliveries AS d `+index+`
 		WHERE d.channel_id = ?1 AND d.status = 'PENDING' AND d.leased_by IS NULL AND d.next_attempt_at <= ?0
-		  AND (d.kind = 'ALERT' OR NOT EXISTS (SELECT 1 `+before+` AND e.status = 'PENDING'))
+		  AND (d.kind = 'ALERT' OR NOT EXISTS (
+			SELECT 1 FROM deliveries AS e
+			WHERE e.alert_id = d.alert_id AND e.channel_id = d.channel_id AND e.id < d.id AND e.status = 'PENDING'))
 		ORDER BY `+order+` LIMIT ?2 `+skip, now, channelID, plan.most)
 }
 
@@ -216,15 +303,12 @@ const maxLook = 100
 // one to be sent.
 func forProbe(rows []*claimedRow) (_ []*claimedRow, found bool) {
 	for i, r := range rows {
-		if r.Kind == models.TellAlert || r.told() {
+		if r.NotToTell == "" {
 			return rows[:i+1], true
 		}
 	}
 	return rows, false
 }
-
-// told reports whether the same alert's delivery before this one was made.
-func (r *claimedRow) told() bool { return r.Before != nil && *r.Before == models.Delivered }
 
 // lease makes the rows ours and forms messages of them. The series of one that was never tried begins now: what waited for the
 // end of a pause, or behind others, has the same time to be taken as any other.
@@ -240,7 +324,7 @@ func (s *Store) lease(ctx context.Context, tx bun.Tx, rows []*claimedRow, plan c
 		holder, now, bun.List(ids)).Exec(ctx)
 	digest := plan.limited && plan.slots == 1 && plan.state.InService()
 	for _, r := range rows {
-		c := Claimed{Delivery: r.model(), Told: r.told()}
+		c := Claimed{Delivery: r.model(), NotToTell: r.NotToTell}
 		if digest && len(messages) > 0 {
 			messages[0] = append(messages[0], c)
 		} else {

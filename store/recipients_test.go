@@ -153,7 +153,7 @@ func TestStore_ResolveIsToldWhereSomeOfTheRecipientsWereTold(t *testing.T) {
 			if err != nil || (len(channels) == 1) != told {
 				t.Errorf("%s: channels %v, %v", holder, channels, err)
 			}
-			if got := claim(t, s, channel, 1, holder); told && (len(got) != 1 || !got[0].Told || got[0].Delivery.Kind != models.TellResolved) {
+			if got := claim(t, s, channel, 1, holder); told && (len(got) != 1 || got[0].NotToTell != "" || got[0].Delivery.Kind != models.TellResolved) {
 				t.Errorf("%s: claimed %+v", holder, got)
 			}
 		}

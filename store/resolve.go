@@ -33,38 +33,64 @@ func partlyTold(alias string) string {
 	return "CAST(" + alias + `.recipients AS text) LIKE '%"status":"DELIVERED"%'`
 }
 
-// tellChannels creates what channels have to be told about alerts with which something was done in this transaction: a
-// delivery for every channel that was or will be told of the alert and wants to hear of that. It waits behind the alert's own
-// delivery. It gives the channels.
-func (s *Store) tellChannels(ctx context.Context, tx bun.Tx, alerts []*models.Alert, kind models.AlertEventKind, at time.Time) ([]int64, error) {
-	if kind != models.WasResolved {
-		return nil, nil
-	}
-	return createEnds(ctx, tx, at, "d.alert_id IN (?1) AND (d.status IN ('PENDING', 'DELIVERED') OR "+partlyTold("d")+")", bun.List(idsOf(alerts)))
+// overtaken is what is not told any more once something was done with an alert: what waits of these kinds, and why.
+var overtaken = map[models.AlertEventKind]struct {
+	kinds  []models.DeliveryKind
+	reason string
+}{
+	models.WasResolved: {[]models.DeliveryKind{models.TellAcknowledged, models.TellReopened}, models.OvertakenByEnd},
+	models.WasReopened: {[]models.DeliveryKind{models.TellAcknowledged, models.TellResolved}, models.OvertakenEnd},
 }
 
-// createEnds creates the deliveries that tell of the end of alerts, for those deliveries of alerts that where names and whose
-// channels want to hear of it. Argument 0 is the present, 1 is arg. It gives the channels.
-func createEnds(ctx context.Context, tx bun.Tx, at time.Time, where string, arg any) (channels []int64, err error) {
+// tellChannels creates what channels have to be told about alerts with which something was done in this transaction: a
+// delivery for every channel that was or will be told of the alert and wants to hear of that. It waits behind those before it; what
+// that makes idle is cancelled, so that nothing waits for its next attempt. It gives the channels.
+func (s *Store) tellChannels(ctx context.Context, tx bun.Tx, alerts []*models.Alert, kind models.AlertEventKind, at time.Time) ([]int64, error) {
+	ids := bun.List(idsOf(alerts))
+	if idle, ok := overtaken[kind]; ok {
+		err := s.cancelFound(ctx, tx, idle.reason,
+			"SELECT id FROM deliveries WHERE alert_id IN (?) AND status = 'PENDING' AND kind IN (?) AND cancel_reason IS NULL ORDER BY id", ids, bun.List(idle.kinds))
+		if err != nil {
+			return nil, err
+		}
+	}
+	told := "d.alert_id IN (?2) AND (d.status IN ('PENDING', 'DELIVERED') OR " + partlyTold("d") + ") AND "
+	switch kind {
+	case models.WasAcknowledged:
+		return createTellings(ctx, tx, at, models.TellAcknowledged, told+"c.notify_on_acknowledge", ids)
+	case models.WasResolved:
+		return createTellings(ctx, tx, at, models.TellResolved, told+"c.notify_on_resolve", ids)
+	case models.WasReopened: // where what it undoes was told, or may have been
+		return createTellings(ctx, tx, at, models.TellReopened, told+`EXISTS (
+			SELECT 1 FROM deliveries AS e
+			WHERE e.alert_id = d.alert_id AND e.channel_id = d.channel_id AND (e.status IN ('PENDING', 'DELIVERED') OR e.attempts > 0)
+			  AND (e.kind = 'RESOLVED' AND c.notify_on_resolve OR e.kind = 'ACKNOWLEDGED' AND c.notify_on_acknowledge))`, ids)
+	}
+	return nil, nil
+}
+
+// createTellings creates the deliveries that tell what became of alerts, for those deliveries of alerts that where names, on
+// channels that are in use. Argument 0 is the present, 1 is the kind, 2 is arg. It gives the channels.
+func createTellings(ctx context.Context, tx bun.Tx, at time.Time, kind models.DeliveryKind, where string, arg any) (channels []int64, err error) {
 	err = tx.NewRaw(`
 		INSERT INTO deliveries (alert_id, channel_id, kind, severity, status, attempts, series_start, series_began_at, next_attempt_at, created_at)
-		SELECT d.alert_id, d.channel_id, 'RESOLVED', a.severity, 'PENDING', 0, 0, ?0, ?0, ?0
+		SELECT d.alert_id, d.channel_id, ?1, a.severity, 'PENDING', 0, 0, ?0, ?0, ?0
 		FROM deliveries AS d JOIN channels AS c ON c.id = d.channel_id JOIN alerts AS a ON a.id = d.alert_id
-		WHERE d.kind = 'ALERT' AND c.notify_on_resolve AND c.is_active AND c.deleted_at IS NULL AND `+where+`
-		ORDER BY d.id RETURNING channel_id`, at, arg).Scan(ctx, &channels)
+		WHERE d.kind = 'ALERT' AND c.is_active AND c.deleted_at IS NULL AND `+where+`
+		ORDER BY d.id RETURNING channel_id`, at, kind, arg).Scan(ctx, &channels)
 	return channels, err
 }
 
-// tellEnds sees to it that behind deliveries that are sent again by hand, ids, the end of their alerts is told where that has
-// come meanwhile: else an incident that they open would stay open for ever. What was to tell it before begins anew with them,
-// whatever became of it; where there is nothing, it is created. So there is never more than one for an alert on a channel.
+// tellLater sees to it that behind deliveries that are sent again by hand, ids, it is told what has become of their alerts
+// meanwhile: else an incident that they open would stay open for ever. What was to tell it before begins anew with them,
+// whatever became of it; where there is nothing, it is created. So there is never more than one for each time.
 //
 // One that somebody holds at this moment is taken away: it was only to be ended, for the channel had not been told of the alert.
-func (s *Store) tellEnds(ctx context.Context, tx bun.Tx, ids []int64, at time.Time) error {
+func (s *Store) tellLater(ctx context.Context, tx bun.Tx, ids []int64, at time.Time) error {
 	lock := ""
 	if s.isPostgres() {
-		// Whoever resolves one of the alerts now comes before this, and then its end is seen here, or after it, and then sees
-		// the deliveries as they are now.
+		// Whoever changes one of the alerts now comes before this, and then that is seen here, or after it, and then sees the
+		// deliveries as they are now.
 		_, err := tx.NewRaw(`
 			SELECT id FROM alerts WHERE id IN (SELECT alert_id FROM deliveries WHERE id IN (?) AND kind = 'ALERT')
 			ORDER BY id FOR SHARE`, bun.List(ids)).Exec(ctx)
@@ -73,21 +99,33 @@ func (s *Store) tellEnds(ctx context.Context, tx bun.Tx, ids []int64, at time.Ti
 		}
 		lock = "FOR UPDATE OF e"
 	}
-	var ends []int64
-	err := tx.NewRaw(`
-		SELECT e.id FROM deliveries AS d JOIN channels AS c ON c.id = d.channel_id
-		JOIN deliveries AS e ON e.alert_id = d.alert_id AND e.channel_id = d.channel_id AND e.kind = 'RESOLVED'
-		WHERE d.id IN (?0) AND d.kind = 'ALERT' AND c.notify_on_resolve AND e.status <> 'DELIVERED' AND e.id NOT IN (?0)
-		ORDER BY e.id `+lock, bun.List(ids)).Scan(ctx, &ends)
-	if err != nil {
-		return err
-	}
-	if len(ends) > 0 {
-		if err := s.beginAll(ctx, tx, ends, at, models.Pending, models.Failed, models.Cancelled); err != nil {
+	for _, t := range []struct {
+		kind  models.DeliveryKind
+		where string // the alert is as this tells, and the channel wants to hear it
+	}{
+		{models.TellResolved, "a.resolved_at IS NOT NULL AND c.notify_on_resolve"},
+		{models.TellAcknowledged, "a.resolved_at IS NULL AND a.acknowledged_at IS NOT NULL AND c.notify_on_acknowledge"},
+	} {
+		var last []int64
+		err := tx.NewRaw(`
+			SELECT e.id FROM deliveries AS d JOIN channels AS c ON c.id = d.channel_id JOIN alerts AS a ON a.id = d.alert_id
+			JOIN deliveries AS e ON e.alert_id = d.alert_id AND e.channel_id = d.channel_id AND e.kind = ?1
+			WHERE d.id IN (?0) AND d.kind = 'ALERT' AND e.status <> 'DELIVERED' AND e.id NOT IN (?0) AND `+t.where+`
+			  AND NOT EXISTS (SELECT 1 FROM deliveries AS f WHERE f.alert_id = e.alert_id AND f.channel_id = e.channel_id AND f.kind = e.kind AND f.id > e.id)
+			ORDER BY e.id `+lock, bun.List(ids), t.kind).Scan(ctx, &last)
+		if err != nil {
+			return err
+		}
+		if len(last) > 0 {
+			if err := s.beginAll(ctx, tx, last, at, models.Pending, models.Failed, models.Cancelled); err != nil {
+				return err
+			}
+		}
+		_, err = createTellings(ctx, tx, at, t.kind, "d.id IN (?2) AND "+t.where+` AND NOT EXISTS (
+			SELECT 1 FROM deliveries AS e WHERE e.alert_id = d.alert_id AND e.channel_id = d.channel_id AND e.kind = ?1)`, bun.List(ids))
+		if err != nil {
 			return err
 		}
 	}
-	_, err = createEnds(ctx, tx, at, `d.id IN (?1) AND a.resolved_at IS NOT NULL AND NOT EXISTS (
-			SELECT 1 FROM deliveries AS e WHERE e.alert_id = d.alert_id AND e.channel_id = d.channel_id AND e.kind = 'RESOLVED')`, bun.List(ids))
-	return err
+	return nil
 }
