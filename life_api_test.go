@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -134,4 +136,32 @@ func until(feed *subscription, kind string) (events []any) {
 			return events
 		}
 	}
+}
+
+// The examples of the alerts' page run as they stand there, in their order.
+func TestAlertsPage_ExamplesRun(t *testing.T) {
+	page, err := os.ReadFile("docs/alerts.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	onBoth(t, func(t *testing.T, s *server) {
+		calls := regexp.MustCompile(`(?m)^gql '(.*)'$`).FindAllSubmatch(page, -1)
+		for _, call := range calls {
+			if a := s.post(testToken, "application/json", call[1]); len(a.Errors) > 0 {
+				t.Errorf("%s: %+v", call[1], a.Errors)
+			}
+		}
+		s.createAlert(nil)
+		blocks := regexp.MustCompile("(?s)```graphql\n(.*?)\n```").FindAllSubmatch(page, -1)
+		for _, block := range blocks {
+			if query := string(block[1]); !strings.HasPrefix(query, "subscription") {
+				s.do(query, nil)
+			} else if sub := s.subscribe(t, query, nil); len(sub.errs) > 0 {
+				t.Errorf("%s: %s", query, <-sub.errs)
+			}
+		}
+		if len(calls) < 7 || len(blocks) < 5 {
+			t.Errorf("%d calls and %d blocks", len(calls), len(blocks))
+		}
+	})
 }

@@ -134,7 +134,13 @@ func (f *Feed) push(events []*models.FeedEvent, upto int64) {
 func (f *Feed) forget() { f.ring, f.size = nil, 0 }
 
 // sizeOf is roughly what an event takes in memory.
-func sizeOf(e *models.FeedEvent) int { return 512 + len(e.Alert.Message) + len(e.Alert.Details) }
+func sizeOf(e *models.FeedEvent) int {
+	size := 512 + len(e.Alert.Message) + len(e.Alert.Details)
+	if e.Change != nil && e.Change.Text != nil {
+		size += len(*e.Change.Text)
+	}
+	return size
+}
 
 // Reader takes events at its own pace. It is used by one goroutine.
 type Reader struct {

@@ -313,8 +313,8 @@ func TestAlerts_AreFoundByStateAsTheStreamPicksThem(t *testing.T) {
 			"resolved":             {models.AlertFilter{States: []models.AlertState{models.Resolved}}, []int{2, 3}},
 			"not resolved":         {models.AlertFilter{States: []models.AlertState{models.Open, models.Acknowledged}}, []int{0, 1}},
 			"all":                  {models.AlertFilter{States: []models.AlertState{}}, []int{0, 1, 2, 3}},
-			"oncall's":                {models.AlertFilter{Assignee: ptr("oncall")}, []int{3}},
-			"oncall's, open":          {models.AlertFilter{Assignee: ptr("oncall"), States: []models.AlertState{models.Open}}, nil},
+			"oncall's":             {models.AlertFilter{Assignee: ptr("oncall")}, []int{3}},
+			"oncall's, open":       {models.AlertFilter{Assignee: ptr("oncall"), States: []models.AlertState{models.Open}}, nil},
 			"nobody of that name":  {models.AlertFilter{Assignee: ptr("Oncall")}, nil},
 			"resolved, not the id": {models.AlertFilter{States: []models.AlertState{models.Resolved}, IsResolved: ptr(false)}, nil},
 		} {
@@ -445,6 +445,52 @@ func TestDeleteAlerts_ByFilter(t *testing.T) {
 		log, err := s.AuditLog(t.Context(), &models.AuditFilter{Actions: []models.AuditAction{models.AlertsDeleted}}, 0, 100)
 		if err != nil || len(log) != 1 || log[0].By != "oncall" || string(log[0].Changes) != `{"filter":{"types":["old"]}}` {
 			t.Errorf("the audit log has %+v, %v", log, err)
+		}
+	})
+}
+
+func TestEvents_OfBeforeAlertsHadAStateAreRead(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
+		id, from := makeAlerts(t, s, "")[0], head(t, s)
+		if _, _, err := s.ChangeAlert(t.Context(), id, acknowledge); err != nil {
+			t.Fatal(err)
+		}
+		payload := sprintf(`[{"k":"ALERT_UPDATED","t":1765535400000000,"a":%[1]d,"n":3},{"k":"ALERT_UPDATED","t":1765535400000001,"a":%[1]d,"n":3,"r":1765535400000001},`+
+			`{"k":"DELIVERY_UPDATED","t":1765535400000002,"a":%[1]d,"d":{"i":5,"c":6,"s":"DELIVERED","n":1,"o":1765535400000000,"l":1}}]`, id)
+		if err := s.Do(t.Context(), "UPDATE events SET count = 3, payload = '"+payload+"' WHERE id = (SELECT max(id) FROM events)"); err != nil {
+			t.Fatal(err)
+		}
+		told := events(t, s, from)
+		if len(told) != 3 || told[0].Alert.State() != models.Open || told[0].Alert.Occurrences != 3 || told[0].Change != nil ||
+			told[1].Alert.State() != models.Resolved || told[1].Alert.ResolvedBy != nil || told[2].Delivery.Kind != models.TellAlert {
+			t.Errorf("read as %+v", told)
+		}
+	})
+}
+
+// The server's own alerts are acknowledged like others, and resolved by the server when their channel is no more.
+func TestChangeAlert_OfTheServerItself(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
+		channel := newChannel(t, s, "hook")
+		a := alert(models.ChannelFailing)
+		a.CreatedBy, a.DedupKey = models.ServerItself, ptr(models.OwnKeyOf(models.ChannelFailing, channel.ID))
+		results, err := s.CreateAlerts(t.Context(), []store.AlertInsert{insert(a)}, "me")
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := results[0].Alert.ID
+		if _, _, err := s.ChangeAlert(as(t, "oncall"), id, acknowledge); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.DeleteChannels(t.Context(), []int64{channel.ID}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Alert(t.Context(), id)
+		if err != nil || got.State() != models.Resolved || text(got.ResolvedBy) != "server" || text(got.AcknowledgedBy) != "oncall" {
+			t.Errorf("%+v, %v", got, err)
+		}
+		if h, err := s.Histories(t.Context(), []int64{id}); err != nil || len(h[id]) != 2 || h[id][1].By != "server" || h[id][1].Kind != models.WasResolved {
+			t.Errorf("the history is %+v, %v", h[id], err)
 		}
 	})
 }
