@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"reflect"
 	"strconv"
 	"time"
@@ -137,6 +138,63 @@ func auditedFilter(f *models.DeliveryFilter) map[string]any {
 	}
 	if len(f.Statuses) > 0 {
 		noted["statuses"] = f.Statuses
+	}
+	return noted
+}
+
+// auditSelection notes with which alerts something was done.
+func (s *Store) auditSelection(ctx context.Context, tx bun.Tx, action models.AuditAction, which models.AlertSelection, noted map[string]any) error {
+	changes := maps.Clone(noted)
+	if changes == nil {
+		changes = make(map[string]any)
+	}
+	if which.Filter != nil {
+		changes["filter"] = auditedAlertFilter(which.Filter)
+		return s.audit(ctx, tx, action, nil, changes)
+	}
+	ids := make([]string, len(which.IDs))
+	for i, id := range which.IDs {
+		ids[i] = strconv.FormatInt(id, 10)
+	}
+	changes["ids"] = ids
+	var subject *auditSubject
+	if len(ids) == 1 {
+		subject = &auditSubject{id: which.IDs[0]}
+	}
+	return s.audit(ctx, tx, action, subject, changes)
+}
+
+// auditedAlertFilter is what of a filter is noted, by the names of the API.
+func auditedAlertFilter(f *models.AlertFilter) map[string]any {
+	noted := make(map[string]any)
+	for name, text := range map[string]*string{"rustbucketId": f.RustbucketID, "search": f.Search, "assignee": f.Assignee} {
+		if text != nil {
+			noted[name] = *text
+		}
+	}
+	for name, at := range map[string]*time.Time{"createdAfter": f.CreatedAfter, "createdBefore": f.CreatedBefore} {
+		if at != nil {
+			noted[name] = at.UTC()
+		}
+	}
+	if len(f.Types) > 0 {
+		noted["types"] = f.Types
+	}
+	if len(f.Severities) > 0 {
+		names := make([]string, len(f.Severities))
+		for i, severity := range f.Severities {
+			names[i] = severity.String()
+		}
+		noted["severities"] = names
+	}
+	if f.MinSeverity != nil {
+		noted["minSeverity"] = f.MinSeverity.String()
+	}
+	if len(f.States) > 0 {
+		noted["states"] = f.States
+	}
+	if f.IsResolved != nil {
+		noted["isResolved"] = *f.IsResolved
 	}
 	return noted
 }
