@@ -83,12 +83,12 @@ func startServer(t testing.TB, databaseURL string, settings ...string) *server {
 		t.Fatal(err)
 	}
 	web := newFront(access.Proxies(c.TrustedProxies))
-	web.open(running, s.Ping)
+	web.open(running.served, s.Ping)
 	httpServer := httptest.NewServer(web)
 	stop := sync.OnceFunc(func() {
 		running.streams.end()
 		httpServer.Close()
-		web.waitForStreams(stopStreams)
+		web.waitForCalls(stopStreams)
 		running.stop()
 		s.Close()
 	})

@@ -17,12 +17,10 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/rustbucket/alerts/access"
-	"github.com/rustbucket/alerts/console"
 	"github.com/rustbucket/alerts/dispatch"
 	"github.com/rustbucket/alerts/export"
 	"github.com/rustbucket/alerts/feed"
@@ -32,7 +30,6 @@ import (
 	"github.com/rustbucket/alerts/metrics"
 	"github.com/rustbucket/alerts/models"
 	"github.com/rustbucket/alerts/notifiers"
-	"github.com/rustbucket/alerts/playground"
 	"github.com/rustbucket/alerts/retention"
 	"github.com/rustbucket/alerts/seal"
 	"github.com/rustbucket/alerts/store"
@@ -107,7 +104,7 @@ func serve(c config) error {
 	if err != nil {
 		return err
 	}
-	web.open(running, s.Ping)
+	web.open(running.served, s.Ping)
 	greet(listener.Addr(), c, firstToken, applied)
 	if c.AdminToken.short() {
 		log.Warn("ADMIN_TOKEN is shorter than 16 characters and could be guessed: make one with openssl rand -hex 32")
@@ -138,7 +135,7 @@ func serve(c config) error {
 		log.Warn("some requests did not end in time and are cut off", "error", e)
 		httpServer.Close()
 	}
-	web.waitForStreams(stopStreams)
+	web.waitForCalls(stopStreams)
 	running.stop()
 	log.Info("stopped")
 	return err
@@ -146,11 +143,7 @@ func serve(c config) error {
 
 // rooms are the parts of the server that run.
 type rooms struct {
-	api    http.Handler
-	scrape http.Handler // the metrics
-	login  http.Handler // sessions of browsers
-	ingest http.Handler // alerts from other systems
-	export http.Handler // alerts and deliveries as files
+	served map[string]http.Handler // by path
 	feed   *feed.Feed
 
 	dispatcher *dispatch.Dispatcher
@@ -211,22 +204,25 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 		Paused:      func(context.Context) (bool, error) { return directory.Pause() != nil, nil },
 		Subscribers: events.Readers, InFlight: dispatcher.InFlight,
 	})
-	r.scrape = counted.Handler(doorman.Viewer)
 	sessions := access.NewSessions(doorman, s.Keyring(), func() { counted.RequestRefused(metrics.RequestToken) })
-	r.login = sessions
-	r.export = &export.Handler{Store: s, Doorman: doorman, Sessions: sessions, Crowd: access.NewExportCrowd(), Metrics: counted, Log: log}
 	r.sender.run(dispatcher.Run)
 	r.intake.run(func(ctx context.Context) { intake.Run(context.WithoutCancel(ctx), ctx.Done()) })
 	r.intake.run(func(ctx context.Context) { heartbeats.Run(context.WithoutCancel(ctx), ctx.Done()) })
-	r.api = tracing.Handler(graph.NewHandler(
+	api := graph.NewHandler(
 		&graph.Resolver{
 			Store: s, Directory: directory, Intake: intake, Dispatcher: dispatcher, Heartbeats: heartbeats, Feed: events, Doorman: doorman, Log: log,
 			PublicURL: string(c.PublicURL), Around: models.Surroundings{NoMail: c.EmailHost == ""},
 		},
 		graph.Options{AllowedOrigins: c.AllowedOrigins, Sessions: sessions, Metrics: counted, Crowd: access.NewCrowd(), Budget: access.NewBudget(int(c.CostPerSecond)),
 			NoIntrospection: !bool(c.Introspection), Draining: r.streams.ctx},
-	))
-	r.ingest = tracing.Handler(ingest.NewHandler(ingest.Options{Intake: intake, Doorman: doorman, Metrics: counted, Log: log}))
+	)
+	r.served = map[string]http.Handler{
+		graphqlPath: tracing.Handler(api),
+		sessionPath: sessions,
+		metricsPath: counted.Handler(doorman.Viewer),
+		ingestPath:  tracing.Handler(ingest.NewHandler(ingest.Options{Intake: intake, Doorman: doorman, Metrics: counted, Log: log})),
+		exportPath:  &export.Handler{Store: s, Doorman: doorman, Sessions: sessions, Crowd: access.NewExportCrowd(), Metrics: counted, Log: log},
+	}
 	return r, nil
 }
 
@@ -298,140 +294,6 @@ func newLogger(c config) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(os.Stderr, options))
 	}
 	return slog.New(slog.NewTextHandler(os.Stderr, options))
-}
-
-// front answers for the server from its first moment to its last: before the rooms are ready and while they are closing it
-// says so.
-type front struct {
-	mux     *http.ServeMux
-	proxies access.Proxies
-	state   atomic.Pointer[state]
-	streams sync.WaitGroup // requests to the API, sockets and exports included, which http.Server does not wait for
-}
-
-type state struct {
-	api, scrape, login, ingest, export http.Handler
-
-	ping func(context.Context) error
-	not  string // why not ready; empty when ready
-}
-
-func newFront(proxies access.Proxies) *front {
-	f := &front{mux: http.NewServeMux(), proxies: proxies}
-	f.state.Store(&state{not: "starting"})
-	try := playground.Handler()
-	f.mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	f.mux.HandleFunc("/readyz", f.ready)
-	f.mux.HandleFunc("/graphql", f.graphql)
-	f.mux.HandleFunc("/session", f.session)
-	f.mux.HandleFunc("/metrics", f.metrics)
-	f.mux.HandleFunc("/ingest/", f.ingest)
-	f.mux.HandleFunc("/export/", f.export)
-	f.mux.Handle("/playground", try)
-	f.mux.Handle("/playground/", try)
-	f.mux.Handle("/", console.Handler())
-	return f
-}
-
-func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	over := f.proxies.OverTLS(r)
-	setHeaders(w.Header(), over)
-	f.mux.ServeHTTP(w, r.WithContext(access.WithTLS(access.WithAddress(r.Context(), f.proxies.Client(r)), over)))
-}
-
-// open lets callers in.
-func (f *front) open(r *rooms, ping func(context.Context) error) {
-	f.state.Store(&state{api: r.api, scrape: r.scrape, login: r.login, ingest: r.ingest, export: r.export, ping: ping})
-}
-
-// drain makes load balancers send callers elsewhere; who comes all the same is still served.
-func (f *front) drain() {
-	now := *f.state.Load()
-	now.not = "stopping"
-	f.state.Store(&now)
-}
-
-func (f *front) ready(w http.ResponseWriter, r *http.Request) {
-	now := f.state.Load()
-	why := now.not
-	if why == "" {
-		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-		defer cancel()
-		if err := now.ping(ctx); err != nil {
-			why = "the database does not answer"
-		}
-	}
-	if why != "" {
-		http.Error(w, "not ready: "+why, http.StatusServiceUnavailable)
-		return
-	}
-	fmt.Fprintln(w, "ready")
-}
-
-func (f *front) graphql(w http.ResponseWriter, r *http.Request) {
-	now := f.state.Load()
-	if now.api == nil {
-		now.refuse(w)
-		return
-	}
-	f.streams.Add(1)
-	defer f.streams.Done()
-	now.api.ServeHTTP(w, r)
-}
-
-func (f *front) session(w http.ResponseWriter, r *http.Request) {
-	now := f.state.Load()
-	if now.login == nil {
-		now.refuse(w)
-		return
-	}
-	now.login.ServeHTTP(w, r)
-}
-
-func (f *front) metrics(w http.ResponseWriter, r *http.Request) {
-	now := f.state.Load()
-	if now.scrape == nil {
-		now.refuse(w)
-		return
-	}
-	now.scrape.ServeHTTP(w, r)
-}
-
-func (f *front) ingest(w http.ResponseWriter, r *http.Request) {
-	now := f.state.Load()
-	if now.ingest == nil {
-		now.refuse(w)
-		return
-	}
-	now.ingest.ServeHTTP(w, r)
-}
-
-func (f *front) export(w http.ResponseWriter, r *http.Request) {
-	now := f.state.Load()
-	if now.export == nil {
-		now.refuse(w)
-		return
-	}
-	f.streams.Add(1)
-	defer f.streams.Done()
-	now.export.ServeHTTP(w, r)
-}
-
-func (s *state) refuse(w http.ResponseWriter) {
-	w.Header().Set("Retry-After", "1")
-	http.Error(w, "not ready: "+s.not, http.StatusServiceUnavailable)
-}
-
-func (f *front) waitForStreams(atMost time.Duration) {
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		f.streams.Wait()
-	}()
-	select {
-	case <-ended:
-	case <-time.After(atMost):
-	}
 }
 
 // mail gives the settings of outgoing mail.
