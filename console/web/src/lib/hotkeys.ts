@@ -16,13 +16,16 @@ const sequence = 1200; // ms between two keys
 const typing = (target: EventTarget | null) =>
   target instanceof HTMLElement && (target.isContentEditable || target.matches('input:not([type=checkbox]):not([type=radio]), textarea, select'));
 
+// What Enter and the space bar press by themselves.
+const pressing = ({ key, target }: KeyboardEvent) => (key === 'Enter' || key === ' ') && target instanceof Element && target.closest('a, button, summary, input, label') !== null;
+
 const covered = () => document.querySelector('[role=dialog], [role=alertdialog], [role=menu], [role=listbox]') !== null;
 
 let first = '';
 let forget: ReturnType<typeof setTimeout> | undefined;
 
 document.addEventListener('keydown', (event) => {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || typing(event.target) || covered()) return;
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || typing(event.target) || pressing(event) || covered()) return;
   const known = hotkeys.get();
   const keys = first ? `${first} ${event.key}` : event.key;
   first = '';

@@ -18,6 +18,8 @@ export type LiveList<T> = {
   hasMore: boolean;
   isLoadingMore: boolean;
   more: () => void;
+  moreFailed: boolean;
+  retryMore: () => void;
   held: number; // new ones that are not shown yet, because `hold` is set
   release: () => void; // shows them
   reload: () => void;
@@ -156,6 +158,14 @@ export function useLiveList<T extends Node>(options: {
     return (query.data?.pages ?? []).flatMap((page) => page.nodes.filter((node) => !seen.has(node.id) && seen.add(node.id)));
   }, [query.data]);
 
+  const more = () => {
+    if (query.hasNextPage && !query.isFetchingNextPage && !query.isFetchNextPageError) void query.fetchNextPage();
+  };
+  // All that was read has left the filter, and there is more.
+  useEffect(() => {
+    if (query.data && items.length === 0) more();
+  });
+
   return {
     items,
     total: query.data?.pages[0]?.totalCount,
@@ -163,9 +173,9 @@ export function useLiveList<T extends Node>(options: {
     error: query.error,
     hasMore: query.hasNextPage,
     isLoadingMore: query.isFetchingNextPage,
-    more: () => {
-      if (query.hasNextPage && !query.isFetchingNextPage && !query.isFetchNextPageError) void query.fetchNextPage();
-    },
+    more,
+    moreFailed: query.isFetchNextPageError,
+    retryMore: () => void query.fetchNextPage(),
     held: held.length,
     release,
     reload,

@@ -1,5 +1,5 @@
 // What has a colour has a shape and words, too.
-import type { DeliveryStatus, Severity } from '../gql/graphql.ts';
+import type { AlertState, DeliveryStatus, Severity } from '../gql/graphql.ts';
 
 const severityNames: Record<Severity, string> = { LOW: 'Low', MEDIUM: 'Medium', HIGH: 'High' };
 
@@ -46,5 +46,17 @@ export function StatusBadge({ status, attempts }: { status: DeliveryStatus; atte
       return <Badge tone="calm">Cancelled</Badge>;
     default:
       return attempts > 0 ? <Badge tone="warn">Retrying</Badge> : <Badge tone="info">Waiting</Badge>;
+  }
+}
+
+// How far people are with an alert.
+export function AlertStateBadge({ state }: { state: AlertState }) {
+  switch (state) {
+    case 'OPEN':
+      return <Badge tone="bad">Open</Badge>;
+    case 'ACKNOWLEDGED':
+      return <Badge tone="warn">Acknowledged</Badge>;
+    default:
+      return <Badge tone="good">Resolved</Badge>;
   }
 }

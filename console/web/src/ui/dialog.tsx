@@ -1,6 +1,6 @@
 // Dialogs and menus: React Aria keeps the focus, closes on Escape and tells screen readers.
 import { useState, type ReactNode } from 'react';
-import { Dialog as AriaDialog, Heading, Menu as AriaMenu, MenuItem, MenuTrigger, Modal, ModalOverlay, Popover, Button as AriaButton, Separator } from 'react-aria-components';
+import { Dialog as AriaDialog, DialogTrigger, Heading, Menu as AriaMenu, MenuItem, MenuTrigger, Modal, ModalOverlay, Popover, Button as AriaButton, Separator } from 'react-aria-components';
 import { Button, IconButton } from './button.tsx';
 import { CloseIcon, type Icon } from './icons.tsx';
 import { Problem } from './states.tsx';
@@ -82,5 +82,22 @@ export function Menu({ label, trigger, entries, header }: { label: string; trigg
         </AriaMenu>
       </Popover>
     </MenuTrigger>
+  );
+}
+
+// A button with a small dialog beside it, such as a filter's.
+export function PopoverButton({ label, icon: Icon, children }: { label: string; icon: Icon; children: (close: () => void) => ReactNode }) {
+  return (
+    <DialogTrigger>
+      <AriaButton className="button plain">
+        <Icon />
+        <span>{label}</span>
+      </AriaButton>
+      <Popover className="popover">
+        <AriaDialog className="dialog" aria-label={label}>
+          {({ close }) => children(close)}
+        </AriaDialog>
+      </Popover>
+    </DialogTrigger>
   );
 }

@@ -7,7 +7,7 @@ export type ListHandle = {
   focus: (index: number) => void; // brings the row into sight and puts the focus on its element with data-row
 };
 
-export function VirtualList<T extends { id: string }>({ label, items, total, rowHeight, row, onEnd, onScrolled, footer, ref }: {
+export function VirtualList<T extends { id: string }>({ label, items, total, rowHeight, row, onEnd, onScrolled, onArrow, footer, ref }: {
   label: string;
   items: T[];
   total: number; // all that there are, those that are not read yet included
@@ -15,6 +15,7 @@ export function VirtualList<T extends { id: string }>({ label, items, total, row
   row: (item: T, index: number) => ReactNode;
   onEnd: () => void; // the end of what is read is near
   onScrolled?: (scrolled: boolean) => void; // away from the top, or back
+  onArrow?: (step: number) => void; // the arrow keys, while the list has the focus
   footer?: ReactNode;
   ref?: Ref<ListHandle>;
 }) {
@@ -52,7 +53,17 @@ export function VirtualList<T extends { id: string }>({ label, items, total, row
   }));
 
   return (
-    <div ref={box} className="list-box" onScroll={(event) => onScrolled?.(event.currentTarget.scrollTop > rowHeight / 2)}>
+    <div
+      ref={box}
+      className="list-box"
+      onScroll={(event) => onScrolled?.(event.currentTarget.scrollTop > rowHeight / 2)}
+      onKeyDown={(event) => {
+        const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+        if (!step || !onArrow || event.metaKey || event.ctrlKey || event.altKey) return;
+        event.preventDefault();
+        onArrow(step);
+      }}
+    >
       <ul className="list" aria-label={label} style={{ height: virtual.getTotalSize() }}>
         {rows.map(({ index, key, start, size }) => (
           <li key={key} data-index={index} aria-posinset={index + 1} aria-setsize={total} style={{ transform: `translateY(${start}px)`, height: size }}>

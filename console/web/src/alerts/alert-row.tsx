@@ -1,0 +1,68 @@
+import { memo, type MouseEvent } from 'react';
+import { Link } from 'wouter';
+import type { AlertRowFragment } from '../gql/graphql.ts';
+import { number } from '../lib/time.ts';
+import { SeverityMark } from '../ui/badges.tsx';
+import { CheckIcon, EyeIcon, PersonIcon, ServerIcon } from '../ui/icons.tsx';
+import { Ago } from '../ui/time.tsx';
+import { stateNames } from './words.ts';
+
+export type RowProps = {
+  alert: AlertRowFragment;
+  index: number;
+  href: string;
+  isOpen: boolean;
+  isFresh: boolean;
+  isSelected: boolean;
+  onSelect: ((index: number, range: boolean) => void) | null; // null = it cannot be selected
+  onFocus: (index: number) => void;
+};
+
+export const AlertRow = memo(function AlertRow({ alert, index, href, isOpen, isFresh, isSelected, onSelect, onFocus }: RowProps) {
+  const { severity, type, message, rustbucket, occurrences, state, assignee, acknowledgedBy, createdAt } = alert;
+  const classes = ['row', 'alert-row', severity.toLowerCase(), state.toLowerCase(), isOpen && 'is-open', isFresh && 'fresh', isSelected && 'selected'];
+  return (
+    <div className={classes.filter(Boolean).join(' ')}>
+      {onSelect && (
+        <input
+          type="checkbox"
+          aria-label={`Select alert ${alert.id}`}
+          checked={isSelected}
+          onChange={() => {}}
+          onClick={(event: MouseEvent) => onSelect(index, event.shiftKey)}
+        />
+      )}
+      <Link href={href} data-row aria-current={isOpen || undefined} onFocus={() => onFocus(index)}>
+        <SeverityMark severity={severity} />
+        <span className="type">{type}</span>
+        <span className="message">{message}</span>
+        <span className="facts">
+          {occurrences > 1 && (
+            <span className="times" title={`Reported ${number(occurrences)} times`}>
+              ×{number(occurrences)}
+            </span>
+          )}
+          {rustbucket && (
+            <span className="fact rustbucket" title={`Rustbucket ${rustbucket.id}`}>
+              <ServerIcon />
+              <span>{rustbucket.name}</span>
+            </span>
+          )}
+          {assignee && (
+            <span className="fact assignee" title={`Assigned to ${assignee}`}>
+              <PersonIcon />
+              <span>{assignee}</span>
+            </span>
+          )}
+          {state !== 'OPEN' && (
+            <span className={`fact state-mark ${state.toLowerCase()}`} title={state === 'ACKNOWLEDGED' && acknowledgedBy ? `Acknowledged by ${acknowledgedBy}` : stateNames[state]}>
+              {state === 'RESOLVED' ? <CheckIcon /> : <EyeIcon />}
+              <span>{stateNames[state]}</span>
+            </span>
+          )}
+        </span>
+        <Ago at={createdAt} className="when" />
+      </Link>
+    </div>
+  );
+});
