@@ -1,70 +1,12 @@
 // The playground as a person uses it, in a real browser that cannot reach any other host.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { openBrowser, signIn } from './browser.mjs';
 import { Server, token } from './server.mjs';
-import { patience, until, within } from './wait.mjs';
+import { until, within } from './wait.mjs';
 
-const switches = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
-];
-
-async function openBrowser(t, server, options = {}) {
-  const profile = mkdtempSync(join(tmpdir(), 'alerts-profile-'));
-  const context = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
-    headless: true,
-    args: switches,
-    viewport: { width: 1360, height: 820 },
-    ...options,
-  });
-  t.after(async () => {
-    await context.close();
-    rmSync(profile, { recursive: true, force: true });
-  });
-  context.setDefaultTimeout(patience);
-
-  const tried = { foreign: [], api: [], addresses: [], sockets: [], complaints: [] };
-  await context.route('**/*', (route) => {
-    if (new URL(route.request().url()).origin === server.url) return route.continue();
-    return route.abort();
-  });
-  context.on('request', (request) => {
-    const url = new URL(request.url());
-    if (url.protocol !== 'data:' && url.protocol !== 'blob:' && url.origin !== server.url) tried.foreign.push(url.href);
-    tried.addresses.push(url.href);
-    if (url.pathname === '/graphql') tried.api.push(request.postData() ?? '');
-  });
-  context.on('weberror', (error) => tried.complaints.push(String(error.error().stack)));
-  const watch = (page) => {
-    page.on('console', (message) => {
-      if (['error', 'warning'].includes(message.type())) tried.complaints.push(message.text());
-    });
-    page.on('websocket', (socket) => {
-      tried.sockets.push(socket.url());
-      if (socket.url() !== server.socketURL) tried.foreign.push(socket.url());
-    });
-    return page;
-  };
-  const openPage = async () => watch(await context.newPage());
-  const page = context.pages()[0] ? watch(context.pages()[0]) : await openPage();
-  return { page, tried, context, openPage };
-}
-
-const signIn = async (page, text) => {
-  await page.getByLabel('Token', { exact: true }).fill(text);
-  await page.getByRole('button', { name: 'Sign in' }).click();
-};
 const runButton = (page) => page.locator('.graphiql-execute-button');
 const openTab = (page, name) => page.getByRole('tab', { name }).click();
 const answer = async (page) => (await page.locator('.graphiql-response .view-lines').innerText()).replaceAll('\u00a0', ' ');
@@ -171,10 +113,10 @@ test('the playground works with no internet, and one token opens it', async (t) 
   assert.deepEqual(tried.complaints, [], 'the console complains');
 });
 
-test('the page stands at /, too, and in dark', async (t) => {
+test('the page is dark where the system is', async (t) => {
   const server = await Server.start(t);
   const { page, tried } = await openBrowser(t, server, { colorScheme: 'dark' });
-  await page.goto(`${server.url}/`);
+  await page.goto(`${server.url}/playground`);
   await signIn(page, `Authorization: Bearer ${token}`); // pasted whole
   await page.locator('.graphiql-query-editor .view-line').first().waitFor();
   const brightness = await page.evaluate(() => {
@@ -310,7 +252,7 @@ test('all tabs are signed in and out together', async (t) => {
   await signIn(page, token);
   await signedIn(second);
   const third = await openPage();
-  await third.goto(`${server.url}/`);
+  await third.goto(`${server.url}/playground`);
   await signedIn(third);
   await openTab(second, 'Alerts');
   await runButton(second).click();
@@ -346,16 +288,18 @@ test('who signs out while the server is away is told that it did not work', asyn
   assert.deepEqual(await context.cookies(), []);
 });
 
-test('a link to an alert opens its query in a tab of its own, and runs nothing', async (t) => {
+test('a link with a query opens it in a tab of its own, and runs nothing', async (t) => {
   const server = await Server.start(t);
   const { page, tried } = await openBrowser(t, server);
   const id = await server.createAlert({ message: 'linked to' });
+  const query = 'query ShowAlert($id: ID!) {\n  alert(id: $id) {\n    message\n  }\n}\n';
+  const link = (alert) => `${server.url}/playground?${new URLSearchParams({ query, variables: `{"id": "${alert}"}` })}`;
   const asked = () => tried.api.filter((body) => body.includes('ShowAlert'));
   const addresses = [];
   page.on('framenavigated', (frame) => addresses.push(frame.url()));
 
   // By somebody who is not signed in yet.
-  await page.goto(`${server.url}/alerts/${id}`);
+  await page.goto(link(id));
   assert.match(page.url(), /\/playground\?/);
   await page.reload();
   await signIn(page, token);
@@ -372,7 +316,7 @@ test('a link to an alert opens its query in a tab of its own, and runs nothing',
   // And once more, with tabs that are open already: they stay, and so does it after a reload.
   const tabs = await page.locator('.graphiql-tab').count();
   const other = await server.createAlert({ message: 'linked to later' });
-  await page.goto(`${server.url}/alerts/${other}`);
+  await page.goto(link(other));
   await tab.waitFor();
   await until('the address to be short again', () => page.url() === `${server.url}/playground`);
   assert.equal(await page.locator('.graphiql-tab').count(), tabs + 1);

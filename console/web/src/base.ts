@@ -21,3 +21,7 @@ export function playgroundURL(query?: string, variables?: object): string {
 }
 
 export const pageURL = (path: string) => new URL(path.replace(/^\//, ''), root).href;
+
+// The icon is named relatively, too, and the path changes.
+const icon = document.querySelector<HTMLLinkElement>('link[rel=icon]');
+if (icon) icon.href = icon.href;

@@ -35,7 +35,7 @@ export function Layout({ viewer, feed }: { viewer: Viewer; feed: Feed }) {
       <a className="skip" href="#main" onClick={skip}>
         Skip to the content
       </a>
-      <div className="sidebar">
+      <header className="sidebar">
         <div className="brand">
           <img src={icon} alt="" width="22" height="22" />
           <span>Rustbucket Alerts</span>
@@ -51,25 +51,25 @@ export function Layout({ viewer, feed }: { viewer: Viewer; feed: Feed }) {
               </li>
             ))}
             <li className="in-bar-only">
-              <ViewerMenu viewer={viewer} onHelp={() => setHelp(true)} trigger={<><MenuIcon /><span>More</span></>} more={seen.slice(inBar).map(({ path: to, title, icon }) => ({ id: to, label: title, icon, run: () => navigate(to) }))} />
+              <ViewerMenu onHelp={() => setHelp(true)} trigger={<><MenuIcon /><span>More</span></>} more={seen.slice(inBar).map(({ path: to, title, icon }) => ({ id: to, label: title, icon, run: () => navigate(to) }))} />
             </li>
           </ul>
         </nav>
-        <footer>
+        <div className="foot">
           <LiveLine feed={feed} />
           <ViewerMenu
-            viewer={viewer}
             onHelp={() => setHelp(true)}
             trigger={
               <span className="viewer">
                 <span className="avatar" aria-hidden="true">{viewer.name.slice(0, 1).toUpperCase()}</span>
                 <span className="viewer-name">{viewer.name}</span>
                 <span className="role">{viewer.role}</span>
+                <span className="hidden">: account and settings</span>
               </span>
             }
           />
-        </footer>
-      </div>
+        </div>
+      </header>
       <main id="main" tabIndex={-1}>
         <Started feed={feed}>
           <Boundary key={path.split('/')[1]} onReset={reset}>
@@ -156,13 +156,13 @@ export function LiveLine({ feed }: { feed: Feed }) {
   );
 }
 
-function ViewerMenu({ viewer, trigger, onHelp, more = [] }: { viewer: Viewer; trigger: ReactNode; onHelp: () => void; more?: MenuEntry[] }) {
+function ViewerMenu({ trigger, onHelp, more = [] }: { trigger: ReactNode; onHelp: () => void; more?: MenuEntry[] }) {
   const chosen = useStore(theme);
   const themed = (value: Theme, label: string, icon: typeof SunIcon): MenuEntry => ({ id: `theme-${value}`, label, icon, checked: chosen === value, run: () => chooseTheme(value) });
   const leave = () => signOut().catch((error: Error) => toast(`You are still signed in. ${error.message}`, true));
   return (
     <Menu
-      label={more.length > 0 ? 'More' : `${viewer.name}, ${viewer.role}: account and settings`}
+      label="Account and settings"
       trigger={trigger}
       entries={[
         ...more,

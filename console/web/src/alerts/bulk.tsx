@@ -4,7 +4,7 @@ import { AcknowledgeAlertsDocument, AssignAlertsDocument, DeleteAlertsDocument, 
 import { now } from '../lib/clock.ts';
 import { useMay } from '../lib/roles.ts';
 import { number, plural } from '../lib/time.ts';
-import { Button } from '../ui/button.tsx';
+import { Button, IconButton } from '../ui/button.tsx';
 import { Confirm } from '../ui/dialog.tsx';
 import { CheckIcon, CloseIcon, EyeIcon, PersonIcon, ReopenIcon, TrashIcon } from '../ui/icons.tsx';
 import { Problem } from '../ui/states.tsx';
@@ -98,9 +98,7 @@ export function BulkBar({ selection, alerts, filter, total, onSelectAll, onDone 
           Delete
         </Button>
       )}
-      <Button kind="quiet" icon={CloseIcon} onClick={onDone}>
-        Clear
-      </Button>
+      <IconButton label="Clear the selection" icon={CloseIcon} onClick={onDone} />
       <Problem error={error} />
       {dialog === 'assign' && <AssignDialog count={size} alerts={alerts} onClose={() => setDialog(null)} run={(assignee) => act('assign', assignee)} />}
       {dialog === 'delete' && (

@@ -47,7 +47,7 @@ export function Deliveries({ alert }: { alert: FullAlert }) {
 }
 
 function DeliveryLine({ delivery, alertID }: { delivery: Delivery; alertID: string }) {
-  const { id, channel, kind, status, attempts, nextAttemptAt, error, recipients } = delivery;
+  const { id, channel, kind, status, attempts, error, recipients } = delivery;
   const analyst = useMay('ANALYST');
   const retry = useMutation({
     mutationFn: () => request(RetryDeliveryDocument, { id }),
@@ -66,15 +66,7 @@ function DeliveryLine({ delivery, alertID }: { delivery: Delivery; alertID: stri
           </span>
         </span>
         <span className="standing">
-          <span className="muted">
-            {waits && nextAttemptAt ? (
-              <>
-                next attempt <Countdown at={nextAttemptAt} />
-              </>
-            ) : (
-              attempts > 0 && plural(attempts, 'attempt')
-            )}
-          </span>
+          <span className="muted">{waits ? <Expected delivery={delivery} /> : attempts > 0 && plural(attempts, 'attempt')}</span>
           <StatusBadge status={status} attempts={attempts} />
           {offered && (
             <Button icon={RetryIcon} busy={retry.isPending} onClick={() => retry.mutate()} aria-label={`Retry ${channel.name} now`}>
@@ -95,5 +87,29 @@ function DeliveryLine({ delivery, alertID }: { delivery: Delivery; alertID: stri
       )}
       <Problem error={retry.error} />
     </li>
+  );
+}
+
+// What a delivery waits for, and when it is tried next.
+export function Expected({ delivery: { channel, nextAttemptAt } }: { delivery: Delivery }) {
+  const { state, nextProbeAt, heldUntil } = channel.health;
+  if (state === 'PAUSED' || state === 'BROKEN') {
+    return (
+      <>
+        {state === 'PAUSED' ? 'the channel is out of service' : 'the channel must be mended'}
+        {nextProbeAt && (
+          <>
+            , tried again <Countdown at={nextProbeAt} />
+          </>
+        )}
+      </>
+    );
+  }
+  const next = heldUntil && (!nextAttemptAt || heldUntil > nextAttemptAt) ? heldUntil : nextAttemptAt;
+  if (!next) return 'being sent';
+  return (
+    <>
+      next attempt <Countdown at={next} />
+    </>
   );
 }

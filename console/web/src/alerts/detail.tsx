@@ -34,6 +34,8 @@ export function AlertDetail({ id, seen, onClose }: { id: string; seen: AlertRowF
   });
   const gone = query.error instanceof ApiError && query.error.code === 'NOT_FOUND';
   const alert = gone ? undefined : query.data?.alert;
+  const admin = useMay('ADMIN');
+  const [deleting, setDeleting] = useState(false);
   const title = useRef<HTMLHeadingElement>(null);
   const known = alert !== undefined;
   useTitle(alert ? `${alert.type}: ${alert.message}` : `Alert ${id}`);
@@ -50,6 +52,7 @@ export function AlertDetail({ id, seen, onClose }: { id: string; seen: AlertRowF
         <div className="actions">
           <IconButton label="Copy the link to this alert" icon={LinkIcon} onClick={() => void copy(pageURL(`/alerts/${id}`), 'Link')} />
           <PlaygroundLink query={AlertDocument} variables={{ id }} />
+          {alert && admin && <IconButton label="Delete this alert" icon={TrashIcon} onClick={() => setDeleting(true)} />}
           <IconButton className="close" label="Close" icon={CloseIcon} onClick={onClose} />
         </div>
       </header>
@@ -72,7 +75,7 @@ export function AlertDetail({ id, seen, onClose }: { id: string; seen: AlertRowF
                 {alert.message}
               </h2>
             </div>
-            <Actions alert={alert} seen={seen} onGone={onClose} />
+            <Actions alert={alert} seen={seen} />
             <Facts alert={alert} />
             <Deliveries alert={alert} />
             <section aria-labelledby="story">
@@ -91,15 +94,29 @@ export function AlertDetail({ id, seen, onClose }: { id: string; seen: AlertRowF
           <Loading />
         )}
       </div>
+      {deleting && (
+        <Confirm
+          title="Delete this alert?"
+          action="Delete"
+          danger
+          onClose={() => setDeleting(false)}
+          run={async () => {
+            await request(DeleteAlertsDocument, { which: { ids: [id] } });
+            toast('Alert deleted');
+            onClose();
+          }}
+        >
+          <p>It is gone with its history and its deliveries, for everybody and for good; what waits is not told any more. The audit log keeps that it was deleted.</p>
+        </Confirm>
+      )}
     </section>
   );
 }
 
-function Actions({ alert, seen, onGone }: { alert: FullAlert; seen: AlertRowFragment[]; onGone: () => void }) {
+function Actions({ alert, seen }: { alert: FullAlert; seen: AlertRowFragment[] }) {
   const { id, state, assignee } = alert;
   const analyst = useMay('ANALYST');
-  const admin = useMay('ADMIN');
-  const [dialog, setDialog] = useState<'assign' | 'delete' | null>(null);
+  const [assigning, setAssigning] = useState(false);
   const settled = () => queryClient.invalidateQueries({ queryKey: ['Alert', { id }] });
   const move = useMutation({
     mutationFn: async (to: 'acknowledge' | 'resolve' | 'reopen') => {
@@ -128,36 +145,20 @@ function Actions({ alert, seen, onGone }: { alert: FullAlert; seen: AlertRowFrag
           Reopen
         </Button>
       )}
-      <Button icon={PersonIcon} onClick={() => setDialog('assign')}>
+      <Button icon={PersonIcon} onClick={() => setAssigning(true)}>
         {assignee ? 'Reassign' : 'Assign'}
       </Button>
-      {admin && <IconButton className="delete" label="Delete this alert" icon={TrashIcon} onClick={() => setDialog('delete')} />}
       <Problem error={move.error} />
-      {dialog === 'assign' && (
+      {assigning && (
         <AssignDialog
           current={assignee}
           alerts={seen}
-          onClose={() => setDialog(null)}
+          onClose={() => setAssigning(false)}
           run={async (to) => {
             await request(AssignAlertDocument, { id, assignee: to });
             await settled();
           }}
         />
-      )}
-      {dialog === 'delete' && (
-        <Confirm
-          title="Delete this alert?"
-          action="Delete"
-          danger
-          onClose={() => setDialog(null)}
-          run={async () => {
-            await request(DeleteAlertsDocument, { which: { ids: [id] } });
-            toast('Alert deleted');
-            onGone();
-          }}
-        >
-          <p>It is gone with its history and its deliveries, for everybody and for good; what waits is not told any more. The audit log keeps that it was deleted.</p>
-        </Confirm>
       )}
     </div>
   );

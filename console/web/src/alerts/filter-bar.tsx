@@ -65,7 +65,7 @@ export function FilterBar({ params, change, counts, seen }: Props) {
       />
       <SearchField label="Search type and message" value={params.get('q') ?? ''} onChange={(q) => change({ q })} />
       <Select label="Came in" all={Object.keys(periodNames) as (Period | '')[]} chosen={period} onChange={(since) => change({ since, from: null, to: null })} show={(value) => periodNames[value]} />
-      <PopoverButton label="More filters" icon={FilterIcon}>
+      <PopoverButton label="Filters" icon={FilterIcon}>
         {(close) => <MoreFilters params={params} change={change} seen={seen} close={close} />}
       </PopoverButton>
       {types.map((type) => (

@@ -2,8 +2,9 @@
 import type { ReactNode } from 'react';
 import { duration, number, plural } from '../lib/time.ts';
 import { BellIcon, CheckIcon, ClockIcon, CloseIcon, CommentIcon, EyeIcon, PersonIcon, ReopenIcon, type Icon } from '../ui/icons.tsx';
-import { Ago, Countdown } from '../ui/time.tsx';
+import { Ago } from '../ui/time.tsx';
 import type { Tone } from '../ui/badges.tsx';
+import { Expected } from './deliveries.tsx';
 import type { FullAlert } from './detail.tsx';
 import { channelTypeNames, deeds, told } from './words.ts';
 
@@ -125,15 +126,15 @@ function people({ history, resolvedAt, resolvedBy }: FullAlert): Entry[] {
 function waiting({ deliveries }: FullAlert): ReactNode {
   return deliveries
     .filter(({ status }) => status === 'PENDING')
-    .map(({ id, channel, attempts, nextAttemptAt, kind }) => (
-      <li key={`${id}/next`} className="next">
+    .map((delivery) => (
+      <li key={`${delivery.id}/next`} className="next">
         <span className="point">
           <ClockIcon />
         </span>
         <div>
           <p>
-            {attempts > 0 ? 'Next attempt' : 'Waiting'} to tell <strong>{channel.name}</strong>
-            {kind !== 'ALERT' && ` of ${told[kind]}`} {nextAttemptAt ? <Countdown at={nextAttemptAt} /> : <span className="muted">now</span>}
+            <strong>{delivery.channel.name}</strong> is still to be told{delivery.kind !== 'ALERT' && ` of ${told[delivery.kind]}`}:{' '}
+            <Expected delivery={delivery} />
           </p>
         </div>
       </li>

@@ -117,16 +117,22 @@ export class Feed {
       },
     });
     this.#client = client;
-    await new Promise<void>((lost) => {
+    // A refusal comes in a last answer, or as the end itself.
+    const problem = await new Promise<unknown>((lost) => {
+      let refused: unknown;
       client.subscribe<FeedSubscription>(
         { query: FeedDocument.toString(), variables: { after: this.#cursor } },
         {
-          next: (result) => this.#take(result as Result),
-          error: (problem) => void this.#failed(problem).then(lost),
-          complete: lost,
+          next: (result) => {
+            refused = result.errors;
+            this.#take(result as Result);
+          },
+          error: lost,
+          complete: () => lost(refused),
         },
       );
     });
+    await this.#failed(problem);
     clearTimeout(pong);
     void client.dispose();
     return connected;

@@ -1,23 +1,25 @@
-// Dialogs and menus: React Aria keeps the focus, closes on Escape and tells screen readers.
-import { useState, type ReactNode } from 'react';
-import { Dialog as AriaDialog, DialogTrigger, Heading, Menu as AriaMenu, MenuItem, MenuTrigger, Modal, ModalOverlay, Popover, Button as AriaButton, Separator } from 'react-aria-components';
-import { Button, IconButton } from './button.tsx';
-import { CloseIcon, type Icon } from './icons.tsx';
+// Dialogs, menus and popovers. What they are made of (overlays.tsx) is loaded when the first one is opened: until then a button that looks
+// the same stands in place of its trigger.
+import { lazy, Suspense, useState, type ReactNode } from 'react';
+import { Button } from './button.tsx';
+import type { Icon } from './icons.tsx';
 import { Problem } from './states.tsx';
 
-export function Dialog({ title, onClose, children, wide = false }: { title: string; onClose: () => void; children: ReactNode; wide?: boolean }) {
+const load = () => import('./overlays.tsx');
+const preload = () => void load().catch(() => {}); // the click says that it failed
+
+const LoadedDialog = lazy(async () => ({ default: (await load()).Dialog }));
+const LoadedMenu = lazy(async () => ({ default: (await load()).Menu }));
+const LoadedPopover = lazy(async () => ({ default: (await load()).PopoverButton }));
+
+export type DialogProps = { title: string; onClose: () => void; children: ReactNode; wide?: boolean };
+
+// A modal dialog, for as long as it is rendered.
+export function Dialog(props: DialogProps) {
   return (
-    <ModalOverlay className="overlay" isOpen isDismissable onOpenChange={(open) => !open && onClose()}>
-      <Modal className={wide ? 'modal wide' : 'modal'}>
-        <AriaDialog className="dialog">
-          <header>
-            <Heading slot="title">{title}</Heading>
-            <IconButton label="Close" icon={CloseIcon} onClick={onClose} />
-          </header>
-          {children}
-        </AriaDialog>
-      </Modal>
-    </ModalOverlay>
+    <Suspense fallback={null}>
+      <LoadedDialog {...props} />
+    </Suspense>
   );
 }
 
@@ -51,53 +53,40 @@ export function Confirm({ title, children, action, danger = false, run, onClose 
 }
 
 export type MenuEntry = { id: string; label: string; icon?: Icon; danger?: boolean; checked?: boolean; href?: string; run?: () => void } | 'separator';
+export type MenuProps = { label: string; trigger: ReactNode; entries: MenuEntry[] }; // the trigger's text is the button's name
 
-export function Menu({ label, trigger, entries, header }: { label: string; trigger: ReactNode; entries: MenuEntry[]; header?: ReactNode }) {
-  return (
-    <MenuTrigger>
-      <AriaButton className="button quiet menu-button" aria-label={label}>
-        {trigger}
-      </AriaButton>
-      <Popover className="popover">
-        {header}
-        <AriaMenu className="menu" aria-label={label}>
-          {entries.map((entry, index) =>
-            entry === 'separator' ? (
-              <Separator key={index} />
-            ) : (
-              <MenuItem
-                key={entry.id}
-                id={entry.id}
-                textValue={entry.label}
-                className={entry.danger ? 'menu-item danger' : 'menu-item'}
-                {...(entry.href && { href: entry.href, target: '_blank' })}
-                {...(entry.run && { onAction: entry.run })}
-              >
-                {entry.icon ? <entry.icon /> : <span className="no-icon" />}
-                <span>{entry.label}</span>
-                {entry.checked && <span className="checked" aria-label="chosen">✓</span>}
-              </MenuItem>
-            ),
-          )}
-        </AriaMenu>
-      </Popover>
-    </MenuTrigger>
+// A button that opens a menu.
+export function Menu(props: MenuProps) {
+  const [opened, open] = useState(false);
+  const plain = (
+    <button type="button" className="button quiet menu-button" aria-haspopup="menu" aria-expanded={false} onPointerEnter={preload} onFocus={preload} onClick={() => open(true)}>
+      {props.trigger}
+    </button>
+  );
+  return opened ? (
+    <Suspense fallback={plain}>
+      <LoadedMenu {...props} />
+    </Suspense>
+  ) : (
+    plain
   );
 }
 
-// A button with a small dialog beside it, such as a filter's.
-export function PopoverButton({ label, icon: Icon, children }: { label: string; icon: Icon; children: (close: () => void) => ReactNode }) {
-  return (
-    <DialogTrigger>
-      <AriaButton className="button plain">
-        <Icon />
-        <span>{label}</span>
-      </AriaButton>
-      <Popover className="popover">
-        <AriaDialog className="dialog" aria-label={label}>
-          {({ close }) => children(close)}
-        </AriaDialog>
-      </Popover>
-    </DialogTrigger>
+export type PopoverProps = { label: string; icon: Icon; children: (close: () => void) => ReactNode };
+
+// A button that opens a small dialog beside it, such as a filter's.
+export function PopoverButton(props: PopoverProps) {
+  const [opened, open] = useState(false);
+  const plain = (
+    <Button icon={props.icon} aria-haspopup="dialog" aria-expanded={false} onPointerEnter={preload} onFocus={preload} onClick={() => open(true)}>
+      {props.label}
+    </Button>
+  );
+  return opened ? (
+    <Suspense fallback={plain}>
+      <LoadedPopover {...props} />
+    </Suspense>
+  ) : (
+    plain
   );
 }

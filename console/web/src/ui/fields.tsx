@@ -31,7 +31,7 @@ export function SearchField({ label, value, onChange }: { label: string; value: 
         ref={field}
         type="search"
         aria-label={label}
-        placeholder={label}
+        placeholder="Search"
         value={text}
         maxLength={255}
         enterKeyHint="search"

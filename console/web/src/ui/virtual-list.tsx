@@ -34,7 +34,7 @@ export function VirtualList<T extends { id: string }>({ label, items, total, row
 
   useEffect(() => virtual.measure(), [virtual, rowHeight]);
   useEffect(() => {
-    if (last >= items.length - 30) onEnd();
+    if (last >= items.length - 20) onEnd();
   });
   useEffect(() => {
     if (wanted === null) return;

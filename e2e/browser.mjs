@@ -1,0 +1,65 @@
+// A real browser that cannot reach any other host, and what it tried.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+import { patience } from './wait.mjs';
+
+const switches = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+];
+
+// `at` is where the page is found, unless that is the server itself.
+export async function openBrowser(t, server, { at = server.url, ...options } = {}) {
+  const profile = mkdtempSync(join(tmpdir(), 'alerts-profile-'));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+    headless: true,
+    args: switches,
+    viewport: { width: 1360, height: 820 },
+    ...options,
+  });
+  t.after(async () => {
+    await context.close();
+    rmSync(profile, { recursive: true, force: true });
+  });
+  context.setDefaultTimeout(patience);
+
+  const tried = { foreign: [], api: [], addresses: [], sockets: [], complaints: [] };
+  await context.route('**/*', (route) => {
+    if (new URL(route.request().url()).origin === at) return route.continue();
+    return route.abort();
+  });
+  context.on('request', (request) => {
+    const url = new URL(request.url());
+    if (url.protocol !== 'data:' && url.protocol !== 'blob:' && url.origin !== at) tried.foreign.push(url.href);
+    tried.addresses.push(url.href);
+    if (url.pathname.endsWith('/graphql')) tried.api.push(request.postData() ?? '');
+  });
+  context.on('weberror', (error) => tried.complaints.push(String(error.error().stack)));
+  const watch = (page) => {
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) tried.complaints.push(message.text());
+    });
+    page.on('websocket', (socket) => {
+      tried.sockets.push(socket.url());
+      if (new URL(socket.url()).host !== new URL(at).host) tried.foreign.push(socket.url());
+    });
+    return page;
+  };
+  const openPage = async () => watch(await context.newPage());
+  const page = context.pages()[0] ? watch(context.pages()[0]) : await openPage();
+  return { page, tried, context, openPage };
+}
+
+export const signIn = async (page, text) => {
+  await page.getByLabel('Token', { exact: true }).fill(text);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+};

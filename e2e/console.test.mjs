@@ -1,0 +1,423 @@
+// The console as a person uses it, in a real browser that cannot reach any other host.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { openBrowser, signIn } from './browser.mjs';
+import { Cable, startPrefixProxy } from './proxies.mjs';
+import { Receiver } from './receiver.mjs';
+import { Server, token } from './server.mjs';
+import { until } from './wait.mjs';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+const row = (page, text) => page.locator('.alert-row', { hasText: text });
+const rows = (page) => page.locator('.alert-row');
+const live = (page) => page.locator('.live-line', { hasText: 'Live' }).waitFor({ state: 'attached' });
+const press = (page, name) => page.getByRole('button', { name, exact: true }).click();
+
+async function open(t, server, path = '/', { as = token, ...options } = {}) {
+  const opened = await openBrowser(t, server, options);
+  await opened.page.goto(`${options.at ?? server.url}${path}`);
+  await signIn(opened.page, as);
+  await live(opened.page);
+  return opened;
+}
+
+const createMany = async (server, count, input = (i) => ({ message: `alert ${i}` })) => {
+  for (let i = 0; i < count; i += 1000) {
+    const inputs = Array.from({ length: Math.min(1000, count - i) }, (_, n) => ({ type: 'e2e', ...input(i + n) }));
+    await server.do('mutation ($inputs: [CreateAlertInput!]!) { createAlerts(inputs: $inputs) { id } }', { inputs });
+  }
+};
+
+test('an alert, from its coming in to its end', async (t) => {
+  const server = await Server.start(t);
+  const receiver = await Receiver.start(t);
+  receiver.answer = () => ({ status: 503, headers: {}, body: 'down for a moment' });
+  await server.createWebhook('On call', receiver.url);
+  const { page, tried, context } = await open(t, server, '/', { colorScheme: 'light' });
+  assert.equal(new URL(page.url()).pathname, '/alerts');
+  await page.getByText('All quiet').waitFor();
+
+  const id = await server.createAlert({ type: 'disk_full', severity: 'HIGH', message: '412 MB left', details: { host: 'node1.example.com' } });
+  await row(page, '412 MB left').waitFor();
+  await page.locator('[aria-live=polite]', { hasText: 'New alert: High, disk_full, 412 MB left' }).waitFor({ state: 'attached' });
+
+  await row(page, '412 MB left').getByRole('link').click();
+  await page.waitForURL(`**/alerts/${id}`);
+  const detail = page.getByRole('region', { name: `Alert ${id}` });
+  await detail.getByText('status 503').first().waitFor();
+  await detail.getByText('Retrying').waitFor();
+  assert.match(await detail.locator('.countdown').first().innerText(), /^(in \d+s|now)$/);
+  await detail.locator('summary', { hasText: 'Answer' }).first().click();
+  await detail.getByText('down for a moment').first().waitFor();
+  await detail.getByText('"node1.example.com"').waitFor();
+
+  receiver.answer = () => 200;
+  await detail.getByRole('button', { name: 'Retry On call now' }).click();
+  await detail.locator('.deliveries').getByText('Delivered').waitFor();
+  await detail.getByText('was told').waitFor();
+
+  await detail.getByLabel('Comment or note').fill('On it: <b>moving</b> old logs away.');
+  await press(detail, 'Acknowledge with this note');
+  await detail.locator('.headline').getByText('Acknowledged').waitFor();
+  await detail.getByText('On it: <b>moving</b> old logs away.').waitFor();
+  await press(detail, 'Assign');
+  await page.getByLabel('A person or a team').fill('Storage team');
+  await press(page.getByRole('dialog'), 'Assign');
+  await detail.locator('.facts-list').getByText('Storage team').waitFor();
+  await press(detail, 'Resolve');
+  await detail.locator('.headline').getByText('Resolved').waitFor();
+  await page.getByText('All quiet').waitFor(); // it has left the list of what is active
+
+  const { alert } = await server.do('query ($id: ID!) { alert(id: $id) { state assignee resolvedBy history { kind text } deliveries { status attempts } } }', { id });
+  assert.deepEqual(alert, {
+    state: 'RESOLVED',
+    assignee: 'Storage team',
+    resolvedBy: 'ADMIN_TOKEN',
+    history: [
+      { kind: 'ACKNOWLEDGED', text: 'On it: <b>moving</b> old logs away.' },
+      { kind: 'ASSIGNED', text: null },
+      { kind: 'RESOLVED', text: null },
+    ],
+    deliveries: [{ status: 'DELIVERED', attempts: 2 }],
+  });
+
+  // What somebody else does is seen, too.
+  await server.do('mutation ($id: ID!) { reopenAlert(id: $id, note: "it is back") { id } }', { id });
+  await detail.getByText('it is back').waitFor();
+  await detail.locator('.headline').getByText('Open', { exact: true }).waitFor();
+  await row(page, '412 MB left').waitFor();
+
+  // The query behind it, in the playground.
+  const href = await detail.getByRole('link', { name: 'Open in the playground' }).getAttribute('href');
+  const linked = new URL(href);
+  assert.equal(linked.pathname, '/playground');
+  assert.deepEqual(JSON.parse(linked.searchParams.get('variables')), { id });
+  assert.equal((await server.do(linked.searchParams.get('query'), { id })).alert.message, '412 MB left');
+
+  const kept = await page.evaluate(() => ({ local: { ...localStorage }, session: { ...sessionStorage }, cookies: document.cookie }));
+  assert.deepEqual(kept, { local: {}, session: {}, cookies: '' });
+  const [cookie] = await context.cookies();
+  assert.ok(cookie.httpOnly);
+  for (const secret of [token, cookie.value]) {
+    assert.ok(!tried.addresses.some((address) => address.includes(secret)), 'a secret was in an address');
+    assert.ok(!server.log.includes(secret), 'a secret is in the log');
+  }
+  assert.deepEqual(tried.foreign, [], 'another host was asked for');
+  assert.deepEqual(tried.complaints, [], 'the browser complains');
+});
+
+test('the first view is under 300 KB over the wire', async (t) => {
+  const server = await Server.start(t);
+  await createMany(server, 200, (i) => ({ message: `something that is about as long as messages are, number ${i}`, rustbucket: { id: `BKT${i % 20}`, name: `Node ${i % 20}` } }));
+  const { page, context } = await openBrowser(t, server);
+  const wire = await context.newCDPSession(page);
+  await wire.send('Network.enable');
+  const asked = new Map();
+  let bytes = 0;
+  wire.on('Network.responseReceived', ({ requestId, response }) => asked.set(requestId, new URL(response.url).pathname));
+  wire.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
+    bytes += encodedDataLength;
+    t.diagnostic(`${String(encodedDataLength).padStart(7)} ${asked.get(requestId)}`);
+  });
+  await page.goto(server.url);
+  await signIn(page, token);
+  await rows(page).first().waitFor();
+  await page.waitForLoadState('networkidle');
+  t.diagnostic(`the first view took ${bytes} bytes`);
+  assert.ok(bytes > 50_000 && bytes < 300_000, `${bytes} bytes`);
+});
+
+test('offline and back: nothing is missed, nothing comes twice', async (t) => {
+  const server = await Server.start(t);
+  const cable = await Cable.start(t, server);
+  const { page, context } = await open(t, server, '/alerts', { at: cable.url });
+  let n = 0;
+  const create = async (count) => {
+    for (const end = n + count; n < end; n++) await server.createAlert({ message: `message ${n}.` });
+  };
+  const complete = () =>
+    until('all alerts in the list, newest first', async () => {
+      const shown = await page.locator('.alert-row .message').allInnerTexts();
+      return shown.length === n && shown.every((text, i) => text === `message ${n - 1 - i}.`);
+    });
+  await create(3);
+  await complete();
+
+  // The cable is pulled.
+  cable.cut();
+  await page.getByText('Reconnecting…').waitFor();
+  await create(4);
+  cable.mend();
+  await complete();
+  await live(page);
+
+  // The device knows that it is offline.
+  await context.setOffline(true);
+  await page.getByText('Offline', { exact: true }).waitFor();
+  await create(4);
+  const { alerts } = await server.do('{ alerts(filter: { search: "message 0." }) { nodes { id } } }');
+  await server.do('mutation ($id: ID!) { acknowledgeAlert(id: $id) { id } }', { id: alerts.nodes[0].id });
+  assert.equal(await rows(page).count(), 7);
+  await context.setOffline(false);
+  await complete();
+  await row(page, 'message 0.').getByText('Acknowledged').waitFor();
+
+  // The server itself goes and comes.
+  await server.stop();
+  await page.getByText('Reconnecting…').waitFor();
+  await server.start();
+  await create(2);
+  await complete();
+  await live(page);
+});
+
+test('a place in the feed that is gone makes the page read everything anew', async (t) => {
+  const env = { SECRET_KEY: Buffer.alloc(32, 7).toString('base64') }; // one session is good on both
+  const server = await Server.start(t, env);
+  const other = await Server.start(t, env);
+  const cable = await Cable.start(t, server);
+  for (let i = 0; i < 5; i++) await server.createAlert({ message: 'of the one' });
+  await other.createAlert({ message: 'of the other' });
+  const { page } = await open(t, server, '/alerts', { at: cable.url });
+  await row(page, 'of the one').first().waitFor();
+  cable.cut();
+  cable.server = other;
+  cable.mend();
+  await row(page, 'of the other').waitFor();
+  assert.equal(await row(page, 'of the one').count(), 0);
+  await live(page);
+  await other.createAlert({ message: 'and live again' });
+  await row(page, 'and live again').waitFor();
+});
+
+test('10,000 alerts scroll', async (t) => {
+  const server = await Server.start(t);
+  const all = 10_000;
+  await createMany(server, all, (i) => ({ severity: ['LOW', 'MEDIUM', 'HIGH'][i % 3], message: `alert ${i}` }));
+  const { page, tried } = await open(t, server);
+  await rows(page).first().waitFor();
+  const seen = await page.evaluate(async (wanted) => {
+    const box = document.querySelector('.list-box');
+    const ids = new Set();
+    const frames = [];
+    let most = 0;
+    let last = performance.now();
+    const end = last + 90_000;
+    while (ids.size < wanted && last < end) {
+      await new Promise(requestAnimationFrame);
+      const now = performance.now();
+      frames.push(now - last);
+      last = now;
+      const links = box.querySelectorAll('.alert-row a');
+      most = Math.max(most, links.length);
+      for (const link of links) ids.add(link.pathname);
+      box.scrollTop += box.clientHeight * 0.8;
+    }
+    frames.sort((a, b) => a - b);
+    const at = (part) => Math.round(frames[Math.floor((frames.length - 1) * part)] * 10) / 10;
+    return { reached: ids.size, most, frames: frames.length, p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) };
+  }, all);
+  t.diagnostic(`frames while scrolling: ${JSON.stringify(seen)}`);
+  assert.equal(seen.reached, all, 'all can be reached');
+  assert.ok(seen.most < 80, `${seen.most} rows in the page at a time`);
+
+  // Somebody who reads further down is not disturbed.
+  const first = page.locator('.alert-row .message').first();
+  const before = await first.innerText();
+  await createMany(server, 12, (i) => ({ message: `late ${i}` }));
+  const pill = page.getByRole('button', { name: '12 new alerts' });
+  await pill.waitFor();
+  assert.equal(await first.innerText(), before);
+  await pill.click();
+  await row(page, 'late 11').waitFor();
+  await until('the top', () => page.evaluate(() => document.querySelector('.list-box').scrollTop === 0));
+
+  // The address says what is shown, and all of it can be resolved at once.
+  await page.getByRole('group', { name: 'Severity' }).getByRole('button', { name: 'High' }).click();
+  await page.waitForURL(/severity=HIGH/);
+  await page.locator('.page-head .count', { hasText: '3,333' }).waitFor();
+  await rows(page).first().getByRole('checkbox').check();
+  await press(page, 'Select all 3,333');
+  await press(page, 'Resolve');
+  await page.getByText('3,333 alerts resolved').waitFor();
+  await page.getByText('No active alerts match').waitFor();
+  const { alerts } = await server.do('{ alerts(first: 0, filter: { isResolved: true }) { totalCount } }');
+  assert.equal(alerts.totalCount, 3333);
+  assert.deepEqual(tried.complaints, []);
+});
+
+test('a flood does not bury the page', async (t) => {
+  const server = await Server.start(t);
+  const { page, tried } = await open(t, server);
+  await createMany(server, 6000);
+  await page.locator('.page-head .count', { hasText: '6,000' }).waitFor();
+  await until('the newest at the top', async () => (await rows(page).first().innerText()).includes('alert 5999'));
+  assert.ok((await rows(page).count()) < 80);
+  assert.deepEqual(tried.complaints, []);
+});
+
+test('by keyboard alone', async (t) => {
+  const server = await Server.start(t);
+  const ids = [];
+  for (const name of ['one', 'two', 'three']) ids.push(await server.createAlert({ message: name }));
+  const { page } = await open(t, server);
+  await row(page, 'three').waitFor();
+  const state = async (id) => (await server.do('query ($id: ID!) { alert(id: $id) { state } }', { id })).alert.state;
+
+  await page.keyboard.press('j');
+  await page.keyboard.press('ArrowDown');
+  await until('the second row to have the focus', () => page.evaluate(() => document.activeElement.textContent.includes('two')));
+  await page.keyboard.press('Enter');
+  await page.waitForURL(`**/alerts/${ids[1]}`);
+  await page.keyboard.press('a');
+  await until('the alert to be acknowledged', async () => (await state(ids[1])) === 'ACKNOWLEDGED');
+  await page.keyboard.press('k');
+  await page.waitForURL(`**/alerts/${ids[2]}`);
+  const composer = page.getByLabel('Comment or note');
+  await composer.waitFor();
+  await page.keyboard.press('c');
+  await page.keyboard.type('a and r are letters here');
+  assert.equal(await composer.inputValue(), 'a and r are letters here');
+  await page.keyboard.press('Control+Enter');
+  await page.locator('.note', { hasText: 'a and r are letters here' }).waitFor();
+  assert.equal(await state(ids[2]), 'OPEN');
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Escape');
+  await page.waitForURL('**/alerts');
+  await page.keyboard.press('r');
+  await until('the alert to be resolved', async () => (await state(ids[2])) === 'RESOLVED');
+
+  await page.keyboard.press('/');
+  await page.keyboard.type('one');
+  await page.waitForURL(/q=one/);
+  await until('one row', async () => (await rows(page).count()) === 1);
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('?');
+  const help = page.getByRole('dialog', { name: 'Keyboard shortcuts' });
+  await help.getByText('Acknowledge').waitFor();
+  await page.keyboard.press('Escape');
+  await help.waitFor({ state: 'detached' });
+  await page.keyboard.press('g');
+  await page.keyboard.press('a');
+  await page.waitForURL('**/alerts');
+});
+
+test('who may what, and a session that ends', async (t) => {
+  const server = await Server.start(t);
+  const make = async (name, role) => (await server.command('token', 'create', '--name', name, '--role', role)).trim();
+  const [reporter, viewer, analyst] = [await make('node', 'REPORTER'), await make('reader', 'VIEWER'), await make('night', 'ANALYST')];
+  const id = await server.createAlert({ message: 'for all of them' });
+  const { page, tried } = await openBrowser(t, server);
+
+  await page.goto(`${server.url}/alerts/${id}?severity=LOW`);
+  await signIn(page, 'wrong');
+  await page.getByText('This token is not valid').waitFor();
+  await signIn(page, reporter);
+  await page.getByText('it may report alerts, and cannot read them').waitFor();
+  assert.deepEqual(tried.api, [], 'the API was asked before anybody signed in');
+
+  await signIn(page, viewer);
+  const detail = page.getByRole('region', { name: `Alert ${id}` });
+  await detail.getByText('for all of them').waitFor();
+  assert.equal(new URL(page.url()).search, '?severity=LOW');
+  for (const name of ['Resolve', 'Acknowledge', 'Assign', 'Delete this alert', 'Comment']) {
+    assert.equal(await page.getByRole('button', { name, exact: true }).count(), 0, name);
+  }
+  assert.equal(await page.getByRole('checkbox').count(), 0);
+  await page.keyboard.press('r');
+
+  await server.command('token', 'revoke', 'reader');
+  await page.getByText('no longer accepts your session').waitFor();
+  await signIn(page, `Authorization: Bearer ${analyst}`);
+  await detail.getByText('for all of them').waitFor();
+  assert.equal(new URL(page.url()).search, '?severity=LOW');
+  assert.equal(await detail.getByRole('button', { name: 'Delete this alert' }).count(), 0);
+  await detail.locator('.headline').getByText('Open', { exact: true }).waitFor(); // the reader's r did nothing
+  await press(detail, 'Resolve');
+  await detail.locator('.facts-list').getByText('by night').waitFor();
+
+  await page.getByRole('button', { name: /account and settings/ }).click();
+  await page.getByRole('menuitem', { name: 'Dark theme' }).click();
+  assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark');
+  await page.getByRole('button', { name: /account and settings/ }).click();
+  await page.getByRole('menuitem', { name: 'Sign out' }).click();
+  await page.getByLabel('Token', { exact: true }).waitFor();
+
+  await signIn(page, token);
+  await detail.getByRole('button', { name: 'Delete this alert' }).click();
+  await press(page.getByRole('dialog'), 'Delete');
+  await page.getByText('Alert deleted').waitFor();
+  assert.equal((await server.do('{ alerts { totalCount } }')).alerts.totalCount, 0);
+});
+
+test('it stands below a prefix of a proxy', async (t) => {
+  const server = await Server.start(t);
+  const at = await startPrefixProxy(t, server, '/sub');
+  const id = await server.createAlert({ message: 'below' });
+  const { page, tried } = await open(t, server, `/sub/alerts/${id}`, { at });
+  await page.getByRole('region', { name: `Alert ${id}` }).getByText('below').waitFor();
+  await press(page, 'Close');
+  await page.waitForURL('**/sub/alerts');
+  await server.createAlert({ message: 'live below' });
+  await row(page, 'live below').waitFor();
+  const href = await page.getByRole('link', { name: 'Open in the playground' }).getAttribute('href');
+  assert.ok(href.startsWith(`${at}/sub/playground?`), href);
+  assert.deepEqual(tried.complaints, []);
+});
+
+for (const [device, options] of [
+  ['desk', { viewport: { width: 1360, height: 820 } }],
+  ['phone', { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }],
+]) {
+  for (const colorScheme of ['light', 'dark']) {
+    test(`axe finds nothing serious: ${device}, ${colorScheme}`, async (t) => {
+      const server = await Server.start(t);
+      const receiver = await Receiver.start(t);
+      receiver.answer = ({ alert }) => (alert.severity === 'high' ? 400 : 200);
+      await server.createWebhook('On call', receiver.url);
+      await createMany(server, 30, (i) => ({ severity: ['LOW', 'MEDIUM', 'HIGH'][i % 3], message: `alert ${i}`, rustbucket: { id: 'BKT1', name: 'Node 1' }, details: { i, text: 'x', list: [true, null] } }));
+      const id = await server.createAlert({ severity: 'HIGH', message: 'with a story' });
+      await server.do('mutation ($id: ID!) { acknowledgeAlert(id: $id, note: "a note") { id } assignAlert(id: $id, assignee: "Team") { id } }', { id });
+      await server.do('mutation { resolveAlert(id: 3) { id } }');
+      const { page, tried } = await openBrowser(t, server, { colorScheme, reducedMotion: 'reduce', ...options });
+      const check = async (what) => {
+        await page.evaluate(axe);
+        const { violations } = await page.evaluate(() => globalThis.axe.run());
+        const said = violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes.map(({ html }) => html).slice(0, 3).join(' | ')}`);
+        for (const text of said) t.diagnostic(`${what}: ${text}`);
+        assert.deepEqual(violations.filter(({ impact }) => ['serious', 'critical'].includes(impact)).map(({ id }) => id), [], `${what}: ${said.join('\n')}`);
+        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${what} is wider than the window`);
+        const picture = join(tmpdir(), `alerts-console-${device}-${colorScheme}-${what}-${process.pid}.png`);
+        await page.screenshot({ path: picture });
+      };
+      await page.goto(`${server.url}/alerts?state=all`);
+      await page.getByLabel('Token', { exact: true }).waitFor();
+      await check('signing in');
+      await signIn(page, token);
+      await live(page);
+      await row(page, 'with a story').waitFor();
+      await check('the list');
+      await rows(page).nth(1).getByRole('checkbox').check();
+      await page.getByText('1 selected').waitFor();
+      await check('a selection');
+      await press(page, 'Clear the selection');
+      await press(page, 'Filters');
+      await page.getByLabel('Assignee').waitFor();
+      await check('filters');
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('?');
+      await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
+      await check('help');
+      await page.keyboard.press('Escape');
+      await row(page, 'with a story').getByRole('link').click();
+      await page.getByText('Given up on').waitFor();
+      await check('an alert');
+      assert.deepEqual(tried.complaints, []);
+    });
+  }
+}
