@@ -3,7 +3,7 @@ import { Link } from 'wouter';
 import type { AlertRowFragment } from '../gql/graphql.ts';
 import { number } from '../lib/time.ts';
 import { SeverityMark } from '../ui/badges.tsx';
-import { CheckIcon, EyeIcon, PersonIcon, ServerIcon } from '../ui/icons.tsx';
+import { CheckIcon, EyeIcon, PersonIcon, ServerIcon, SilenceIcon } from '../ui/icons.tsx';
 import { Ago } from '../ui/time.tsx';
 import { stateNames } from './words.ts';
 
@@ -19,7 +19,7 @@ export type RowProps = {
 };
 
 export const AlertRow = memo(function AlertRow({ alert, index, href, isOpen, isFresh, isSelected, onSelect, onFocus }: RowProps) {
-  const { severity, type, message, rustbucket, occurrences, state, assignee, acknowledgedBy, createdAt } = alert;
+  const { severity, type, message, rustbucket, occurrences, state, assignee, acknowledgedBy, silence, createdAt } = alert;
   const classes = ['row', 'alert-row', severity.toLowerCase(), state.toLowerCase(), isOpen && 'is-open', isFresh && 'fresh', isSelected && 'selected'];
   return (
     <div className={classes.filter(Boolean).join(' ')}>
@@ -40,6 +40,12 @@ export const AlertRow = memo(function AlertRow({ alert, index, href, isOpen, isF
           {occurrences > 1 && (
             <span className="times" title={`Reported ${number(occurrences)} times`}>
               ×{number(occurrences)}
+            </span>
+          )}
+          {silence && (
+            <span className="fact" title="A silence held for it">
+              <SilenceIcon />
+              <span className="hidden">Silenced</span>
             </span>
           )}
           {rustbucket && (

@@ -8,7 +8,7 @@ import { AcknowledgeAlertDocument, AlertDocument, AssignAlertDocument, DeleteAle
 import { copy } from '../lib/clipboard.ts';
 import { useMay } from '../lib/roles.ts';
 import { useThrottled } from '../lib/throttle.ts';
-import { number } from '../lib/time.ts';
+import { exactTime, number } from '../lib/time.ts';
 import { AlertStateBadge, SeverityMark } from '../ui/badges.tsx';
 import { Button, IconButton, PlaygroundLink } from '../ui/button.tsx';
 import { Confirm } from '../ui/dialog.tsx';
@@ -165,7 +165,7 @@ function Actions({ alert, seen }: { alert: FullAlert; seen: AlertRowFragment[] }
 }
 
 function Facts({ alert }: { alert: FullAlert }) {
-  const { rustbucket, occurrences, assignee, acknowledgedAt, acknowledgedBy, resolvedAt, resolvedBy, dedupKey, source, pauseReason } = alert;
+  const { rustbucket, occurrences, assignee, acknowledgedAt, acknowledgedBy, resolvedAt, resolvedBy, dedupKey, source, pauseReason, silence } = alert;
   return (
     <dl className="facts-list">
       <Fact name="Came in">
@@ -194,6 +194,11 @@ function Facts({ alert }: { alert: FullAlert }) {
       {dedupKey && (
         <Fact name="Key">
           <code>{dedupKey}</code>
+        </Fact>
+      )}
+      {silence && (
+        <Fact name="Silenced">
+          {silence.reason} <span className="muted">(until {exactTime(silence.endsAt)})</span>
         </Fact>
       )}
       {pauseReason && <Fact name="Notifications">{`were paused when it came in: ${pauseReason}`}</Fact>}

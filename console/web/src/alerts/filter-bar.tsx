@@ -32,6 +32,7 @@ const periodNames: Record<Period | '', string> = {
 export function FilterBar({ params, change, counts, seen }: Props) {
   const types = params.getAll('type');
   const period = known(params.getAll('since'), Object.keys(periods) as Period[])[0] ?? '';
+  const silenced = known(params.getAll('silenced'), ['yes', 'no'] as const)[0];
   const single = (name: 'rustbucket' | 'assignee', title: string) => {
     const value = params.get(name);
     return value && <Chip label={`${title} ${value}`} onRemove={() => change({ [name]: null })}>{`${title}: ${value}`}</Chip>;
@@ -73,6 +74,7 @@ export function FilterBar({ params, change, counts, seen }: Props) {
       ))}
       {single('rustbucket', 'Rustbucket')}
       {single('assignee', 'Assignee')}
+      {silenced && <Chip label="Silenced" onRemove={() => change({ silenced: null })}>{silenced === 'yes' ? 'Silenced only' : 'Without silenced'}</Chip>}
       {moment('from')}
       {moment('to')}
     </>
@@ -101,6 +103,7 @@ function MoreFilters({ params, change, seen, close }: Omit<Props, 'counts'> & { 
       type: [...new Set(types.split(',').map((type) => type.trim()))],
       rustbucket: String(form.get('rustbucket')).trim(),
       assignee: String(form.get('assignee')).trim(),
+      silenced: String(form.get('silenced')),
       from,
       to,
       ...((from || to) && { since: null }),
@@ -145,6 +148,14 @@ function MoreFilters({ params, change, seen, close }: Omit<Props, 'counts'> & { 
             <option key={assignee} value={assignee} />
           ))}
         </datalist>
+      </div>
+      <div className="field">
+        <label htmlFor={`${id}s`}>Silenced</label>
+        <select id={`${id}s`} className="select" name="silenced" defaultValue={params.get('silenced') ?? ''}>
+          <option value="">With those that were silenced</option>
+          <option value="no">Without them</option>
+          <option value="yes">Only them</option>
+        </select>
       </div>
       <div className="field two">
         <div className="field">

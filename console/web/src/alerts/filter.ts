@@ -37,6 +37,8 @@ export function filterWithoutStates(params: URLSearchParams): AlertFilter {
   if (rustbucket) filter.rustbucketId = rustbucket;
   const assignee = params.get('assignee');
   if (assignee) filter.assignee = assignee;
+  const silenced = params.get('silenced');
+  if (silenced === 'yes' || silenced === 'no') filter.isSilenced = silenced === 'yes';
   const search = params.get('q');
   if (search) filter.search = search;
   const period = known(params.getAll('since'), Object.keys(periods) as Period[])[0];
@@ -53,12 +55,13 @@ export function filterOf(params: URLSearchParams): AlertFilter {
 }
 
 export function matches(filter: AlertFilter, alert: AlertRowFragment): boolean {
-  const { states, severities, types, rustbucketId, assignee, search, createdAfter, createdBefore } = filter;
+  const { states, severities, types, rustbucketId, assignee, isSilenced, search, createdAfter, createdBefore } = filter;
   if (states && !states.includes(alert.state)) return false;
   if (severities && !severities.includes(alert.severity)) return false;
   if (types && !types.includes(alert.type)) return false;
   if (rustbucketId && alert.rustbucket?.id !== rustbucketId) return false;
   if (assignee && alert.assignee !== assignee) return false;
+  if (isSilenced != null && (alert.silence !== null) !== isSilenced) return false;
   const at = Date.parse(alert.createdAt);
   if (createdAfter && at < Date.parse(createdAfter)) return false;
   if (createdBefore && at >= Date.parse(createdBefore)) return false;

@@ -13,7 +13,7 @@ export const channelTypeNames: Record<ChannelType, string> = {
   DISCORD: 'Discord',
 };
 
-export const reasons: Record<RoutingReason | 'SILENCED', string> = {
+export const reasons: Record<RoutingReason, string> = {
   MATCHED: 'The alert matches the channel.',
   NOTIFY_FALSE: 'Whoever reported the alert wanted nobody to be told (notify: false).',
   DUPLICATE: 'An open alert with the same key was counted up instead.',
@@ -21,7 +21,7 @@ export const reasons: Record<RoutingReason | 'SILENCED', string> = {
   BELOW_MIN_SEVERITY: 'The alert was not bad enough for the channel.',
   TYPE_NOT_SELECTED: 'The channel takes certain types of alert, and this type is not among them.',
   ABOUT_ITSELF: 'The alert is about this very channel.',
-  SILENCED: 'A silence held for alerts like this one.',
+  SILENCED: 'A silence held for the alert.',
   NOTIFICATIONS_PAUSED: 'All notifications were paused, and what came in meanwhile was to be dropped.',
 };
 
