@@ -1,8 +1,9 @@
-import { useEffect, useRef, useState, type FormEvent } from 'react';
+import { useRef, useState, type FormEvent } from 'react';
 import icon from './icon.svg';
 import { cleanToken, messages, signIn } from './api/session.ts';
 import { licensesURL, playgroundURL } from './base.ts';
 import { Button } from './ui/button.tsx';
+import { useTitle } from './ui/page.tsx';
 
 export function SignIn({ problem }: { problem: string }) {
   const field = useRef<HTMLInputElement>(null);
@@ -10,9 +11,7 @@ export function SignIn({ problem }: { problem: string }) {
   const [wrong, setWrong] = useState('');
   const message = wrong || problem;
 
-  useEffect(() => {
-    document.title = 'Sign in · Rustbucket Alerts';
-  }, []);
+  useTitle('Sign in');
 
   const submit = async (event: FormEvent) => {
     event.preventDefault();

@@ -9,16 +9,15 @@ import { stateNames } from './words.ts';
 
 export type RowProps = {
   alert: AlertRowFragment;
-  index: number;
   href: string;
   isOpen: boolean;
   isFresh: boolean;
   isSelected: boolean;
-  onSelect: ((index: number, range: boolean) => void) | null; // null = it cannot be selected
-  onFocus: (index: number) => void;
+  onSelect: ((id: string, range: boolean) => void) | null; // null = it cannot be selected
+  onFocus: (id: string) => void;
 };
 
-export const AlertRow = memo(function AlertRow({ alert, index, href, isOpen, isFresh, isSelected, onSelect, onFocus }: RowProps) {
+export const AlertRow = memo(function AlertRow({ alert, href, isOpen, isFresh, isSelected, onSelect, onFocus }: RowProps) {
   const { severity, type, message, rustbucket, occurrences, state, assignee, acknowledgedBy, silence, createdAt } = alert;
   const classes = ['row', 'alert-row', severity.toLowerCase(), state.toLowerCase(), isOpen && 'is-open', isFresh && 'fresh', isSelected && 'selected'];
   return (
@@ -29,10 +28,10 @@ export const AlertRow = memo(function AlertRow({ alert, index, href, isOpen, isF
           aria-label={`Select alert ${alert.id}`}
           checked={isSelected}
           onChange={() => {}}
-          onClick={(event: MouseEvent) => onSelect(index, event.shiftKey)}
+          onClick={(event: MouseEvent) => onSelect(alert.id, event.shiftKey)}
         />
       )}
-      <Link href={href} data-row aria-current={isOpen || undefined} onFocus={() => onFocus(index)}>
+      <Link href={href} data-row aria-current={isOpen || undefined} onFocus={() => onFocus(alert.id)}>
         <SeverityMark severity={severity} />
         <span className="type">{type}</span>
         <span className="message">{message}</span>

@@ -1,6 +1,6 @@
 import './alerts.css';
 import { useQuery } from '@tanstack/react-query';
-import { useCallback, useMemo, useRef, useState } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import { apiQuery, request } from '../api/client.ts';
 import { useFeed } from '../api/feed.ts';
@@ -39,11 +39,13 @@ export default function AlertsView({ id }: ViewProps) {
   const width = useWidth(body);
   const handle = useRef<ListHandle>(null);
   const [scrolled, setScrolled] = useState(false);
-  const [active, setActive] = useState(-1);
+  const [active, setActive] = useState<string | null>(null); // the row that has, or had, the focus: by its id, as new ones move it down
   const [selected, setSelected] = useState<{ of: string; selection: Selection }>({ of: search, selection: nothing });
   const selection = selected.of === search ? selected.selection : nothing; // another filter begins anew
   const select = (next: Selection) => setSelected({ of: search, selection: next });
-  const last = useRef(-1); // the row that was selected last
+  const last = useRef<string | null>(null); // the row that was selected last
+  const place = useRef(-1); // where the active row is, or was before it left the list
+  const moved = useRef(0); // when the focus went on by itself
 
   const filter = useMemo(() => filterOf(params), [params]);
   const list = useLiveList<AlertRowFragment>({
@@ -61,26 +63,53 @@ export default function AlertsView({ id }: ViewProps) {
   const count = counts[shownState(params)] ?? list.total;
 
   const hrefOf = useCallback((alert: { id: string }) => `/alerts/${alert.id}${search && `?${search}`}`, [search]);
+  const indexOf = (wanted: string | null | undefined) => items.findIndex((alert) => alert.id === wanted);
+  const index = indexOf(active);
+
+  useEffect(() => {
+    if (index >= 0) {
+      place.current = index;
+      return;
+    }
+    // The row has left the list, and the focus with it: the one that took its place has it now.
+    const next = items[Math.min(place.current, items.length - 1)];
+    if (active === null || !next || document.activeElement !== document.body || id !== undefined) return;
+    moved.current = performance.now();
+    setActive(next.id);
+    handle.current?.focus(items.indexOf(next));
+  }, [index, active, items, id]);
+
+  // A link leads to an alert that is further down.
+  const revealed = useRef<string | null>(null);
+  useEffect(() => {
+    if (id === undefined || revealed.current === id || items.length === 0) return;
+    revealed.current = id;
+    const at = items.findIndex((alert) => alert.id === id);
+    if (at >= 0) handle.current?.reveal(at);
+  }, [id, items]);
+
   const close = () => {
     navigate(`/alerts${search && `?${search}`}`);
-    if (active >= 0) handle.current?.focus(active);
+    const at = indexOf(id);
+    if (at >= 0) handle.current?.focus(at);
   };
 
   const go = (step: number) => {
     if (items.length === 0) return;
-    const from = id === undefined ? active : items.findIndex((alert) => alert.id === id);
-    const next = Math.min(Math.max(from + step, 0), items.length - 1);
-    setActive(next);
-    handle.current?.focus(next);
-    if (id !== undefined) navigate(hrefOf(items[next]!), { replace: true });
+    const from = id === undefined ? index : indexOf(id);
+    const next = items[Math.min(Math.max(from >= 0 ? from + step : place.current + (step < 0 ? step : 0), 0), items.length - 1)]!;
+    setActive(next.id);
+    handle.current?.focus(items.indexOf(next));
+    if (id !== undefined) navigate(hrefOf(next), { replace: true });
   };
   // What a shortcut is about: the selection, else what is open, else the row with the focus.
   const meant = (): Selection => {
     if (selection.all || selection.ids.size > 0) return selection;
-    const one = id ?? items[active]?.id;
+    const one = id ?? items[index]?.id;
     return { ids: new Set(one === undefined ? [] : [one]), all: false };
   };
   const act = (what: 'acknowledge' | 'resolve') => {
+    if (performance.now() - moved.current < 500) return; // it was meant for the one before
     const which = meant();
     if (!which.all && which.ids.size === 0) return;
     // What is open may not be in the list; the server says when it makes no sense.
@@ -96,43 +125,44 @@ export default function AlertsView({ id }: ViewProps) {
   };
 
   const onSelect = useCallback(
-    (index: number, range: boolean) => {
-      const alert = items[index];
-      if (!alert) return;
+    (chosen: string, range: boolean) => {
+      const at = items.findIndex((alert) => alert.id === chosen);
+      if (at < 0) return;
       const ids = new Set(selection.all ? items.map((one) => one.id) : selection.ids);
-      const on = !ids.has(alert.id);
-      const from = range && last.current >= 0 ? last.current : index;
-      for (const one of items.slice(Math.min(from, index), Math.max(from, index) + 1)) {
+      const on = !ids.has(chosen);
+      const before = range ? items.findIndex((alert) => alert.id === last.current) : -1;
+      const from = before >= 0 ? before : at;
+      for (const one of items.slice(Math.min(from, at), Math.max(from, at) + 1)) {
         if (on) ids.add(one.id);
         else ids.delete(one.id);
       }
-      last.current = index;
+      last.current = chosen;
       setSelected({ of: search, selection: { ids, all: false } });
     },
     [items, selection, search],
   );
-  const onFocus = useCallback((index: number) => setActive(index), []);
 
   useHotkeys([
     { keys: 'j', what: 'Next alert', group: 'Alerts', run: () => go(1) },
     { keys: 'k', what: 'Previous alert', group: 'Alerts', run: () => go(-1) },
-    { keys: 'o', what: 'Open', group: 'Alerts', run: () => items[active] && navigate(hrefOf(items[active])) },
-    { keys: 'Enter', what: '', group: 'Alerts', run: () => items[active] && navigate(hrefOf(items[active])) },
+    { keys: 'o', what: 'Open', group: 'Alerts', run: () => items[index] && navigate(hrefOf(items[index])) },
+    { keys: 'Enter', what: '', group: 'Alerts', run: () => items[index] && navigate(hrefOf(items[index])) },
     ...(id === undefined ? [] : [{ keys: 'Escape', what: 'Close', group: 'Alerts', run: close }]),
     ...(analyst
       ? [
-          { keys: 'x', what: 'Select', group: 'Alerts', run: () => active >= 0 && onSelect(active, false) },
+          { keys: 'x', what: 'Select', group: 'Alerts', run: () => items[index] && onSelect(items[index].id, false) },
           { keys: 'a', what: 'Acknowledge', group: 'Alerts', run: () => act('acknowledge') },
           { keys: 'r', what: 'Resolve', group: 'Alerts', run: () => act('resolve') },
         ]
       : []),
   ]);
 
-  const some = selection.all || selection.ids.size > 0;
+  const some = selection.all || items.some((alert) => selection.ids.has(alert.id));
   return (
     <div className={id === undefined ? 'alerts' : 'alerts with-detail'}>
       <Page
         title="Alerts"
+        mark={counts.open ? `(${number(counts.open)}) ` : ''}
         count={count !== undefined && number(count)}
         actions={<PlaygroundLink query={AlertsDocument} variables={{ filter, first: 50 }} />}
         filters={<FilterBar params={params} change={change} counts={counts} seen={items} />}
@@ -167,16 +197,15 @@ export default function AlertsView({ id }: ViewProps) {
               onEnd={list.more}
               onScrolled={setScrolled}
               onArrow={go}
-              row={(alert, index) => (
+              row={(alert) => (
                 <AlertRow
                   alert={alert}
-                  index={index}
                   href={hrefOf(alert)}
                   isOpen={alert.id === id}
                   isFresh={list.fresh.has(alert.id)}
                   isSelected={selection.all || selection.ids.has(alert.id)}
                   onSelect={analyst ? onSelect : null}
-                  onFocus={onFocus}
+                  onFocus={setActive}
                 />
               )}
               footer={<Foot failed={list.moreFailed} loading={list.isLoadingMore} onRetry={list.retryMore} />}

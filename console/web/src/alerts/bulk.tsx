@@ -60,7 +60,7 @@ export function BulkBar({ selection, alerts, filter, total, onSelectAll, onDone 
   const [busy, setBusy] = useState<Act | null>(null);
   const [error, setError] = useState<Error | null>(null);
   const [dialog, setDialog] = useState<'assign' | 'delete' | null>(null);
-  const size = selection.all ? total : selection.ids.size;
+  const size = selection.all ? total : alerts.filter(({ id }) => selection.ids.has(id)).length;
 
   const act = async (what: Act, assignee?: string | null) => {
     setBusy(what);
@@ -77,10 +77,10 @@ export function BulkBar({ selection, alerts, filter, total, onSelectAll, onDone 
 
   return (
     <div className="bulk" role="region" aria-label="Selected alerts">
-      <strong aria-live="polite">{number(size)} selected</strong>
-      {!selection.all && total > selection.ids.size && (
-        <Button kind="quiet" onClick={onSelectAll}>{`Select all ${number(total)}`}</Button>
-      )}
+      <div className="bulk-head">
+        <strong aria-live="polite">{number(size)} selected</strong>
+        {!selection.all && total > size && <Button kind="quiet" onClick={onSelectAll}>{`Select all ${number(total)}`}</Button>}
+      </div>
       <Button icon={EyeIcon} busy={busy === 'acknowledge'} disabled={busy !== null} onClick={() => attempt('acknowledge')}>
         Acknowledge
       </Button>

@@ -1,5 +1,6 @@
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState, type ReactNode } from 'react';
+import { Link } from 'wouter';
 import { apiQuery, ApiError, request } from '../api/client.ts';
 import { useFeed } from '../api/feed.ts';
 import { queryClient } from '../api/queries.ts';
@@ -68,7 +69,9 @@ export function AlertDetail({ id, seen, onClose }: { id: string; seen: AlertRowF
             <div className="headline">
               <p className="marks">
                 <SeverityMark severity={alert.severity} withName />
-                <code>{alert.type}</code>
+                <Link href={`/alerts?${new URLSearchParams({ type: alert.type })}`} title="All alerts of this type">
+                  <code>{alert.type}</code>
+                </Link>
                 <AlertStateBadge state={alert.state} />
               </p>
               <h2 ref={title} tabIndex={-1}>
@@ -175,7 +178,10 @@ function Facts({ alert }: { alert: FullAlert }) {
       </Fact>
       {rustbucket && (
         <Fact name="Rustbucket">
-          {rustbucket.name} <code className="muted">{rustbucket.id}</code>
+          <Link href={`/alerts?${new URLSearchParams({ rustbucket: rustbucket.id })}`} title="All alerts of this rustbucket">
+            {rustbucket.name}
+          </Link>{' '}
+          <code className="muted">{rustbucket.id}</code>
         </Fact>
       )}
       <Fact name="Assignee">{assignee ?? <span className="muted">Nobody</span>}</Fact>

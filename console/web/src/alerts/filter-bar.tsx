@@ -91,8 +91,8 @@ const unlocal = (text: FormDataEntryValue | null) => (text ? new Date(String(tex
 function MoreFilters({ params, change, seen, close }: Omit<Props, 'counts'> & { close: () => void }) {
   const id = useId();
   const [types, setTypes] = useState(params.getAll('type').join(', '));
-  const known = (values: (string | null | undefined)[]) => [...new Set(values.filter((value) => value))].sort().slice(0, 100) as string[];
-  const seenTypes = known(seen.map(({ type }) => type));
+  const distinct = (values: (string | null | undefined)[]) => [...new Set(values.filter((value) => value))].sort().slice(0, 100) as string[];
+  const seenTypes = distinct(seen.map(({ type }) => type));
   const buckets = new Map(seen.flatMap(({ rustbucket }) => (rustbucket ? [[rustbucket.id, rustbucket.name] as const] : [])));
   const apply = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
@@ -144,7 +144,7 @@ function MoreFilters({ params, change, seen, close }: Omit<Props, 'counts'> & { 
         <label htmlFor={`${id}a`}>Assignee</label>
         <input id={`${id}a`} name="assignee" list={`${id}al`} defaultValue={params.get('assignee') ?? ''} autoComplete="off" />
         <datalist id={`${id}al`}>
-          {known(seen.map(({ assignee }) => assignee)).map((assignee) => (
+          {distinct(seen.map(({ assignee }) => assignee)).map((assignee) => (
             <option key={assignee} value={assignee} />
           ))}
         </datalist>
@@ -156,6 +156,12 @@ function MoreFilters({ params, change, seen, close }: Omit<Props, 'counts'> & { 
           <option value="no">Without them</option>
           <option value="yes">Only them</option>
         </select>
+      </div>
+      <div className="field narrow-only">
+        <span className="label" aria-hidden="true">
+          Came in
+        </span>
+        <Select label="Came in" all={Object.keys(periodNames) as (Period | '')[]} chosen={known(params.getAll('since'), Object.keys(periods) as Period[])[0] ?? ''} onChange={(since) => change({ since, from: null, to: null })} show={(value) => periodNames[value]} />
       </div>
       <div className="field two">
         <div className="field">

@@ -1,8 +1,8 @@
 // The template of a view: a heading with what may be done, filters, and what there is to see.
 import { useEffect, type ReactNode } from 'react';
 
-export function Page({ title, count, actions, filters, children }: { title: string; count?: ReactNode; actions?: ReactNode; filters?: ReactNode; children: ReactNode }) {
-  useTitle(title);
+export function Page({ title, mark = '', count, actions, filters, children }: { title: string; mark?: string; count?: ReactNode; actions?: ReactNode; filters?: ReactNode; children: ReactNode }) {
+  useTitle(mark + title); // the mark is for the browser's tab alone
   return (
     <div className="page">
       <header className="page-head">
@@ -20,8 +20,20 @@ export function Page({ title, count, actions, filters, children }: { title: stri
   );
 }
 
+const titles: string[] = [];
+
+// The title of the browser's tab. What is opened within a page has its own as long as it is there.
 export function useTitle(title: string) {
   useEffect(() => {
-    document.title = `${title} · Rustbucket Alerts`;
+    titles.push(title);
+    show();
+    return () => {
+      titles.splice(titles.indexOf(title), 1);
+      show();
+    };
   }, [title]);
 }
+
+const show = () => {
+  document.title = [...titles.slice(-1), 'Rustbucket Alerts'].join(' · ');
+};

@@ -4,6 +4,7 @@ import { useEffect, useImperativeHandle, useRef, useState, type ReactNode, type 
 
 export type ListHandle = {
   toTop: () => void;
+  reveal: (index: number) => void; // brings the row into sight
   focus: (index: number) => void; // brings the row into sight and puts the focus on its element with data-row
 };
 
@@ -12,7 +13,7 @@ export function VirtualList<T extends { id: string }>({ label, items, total, row
   items: T[];
   total: number; // all that there are, those that are not read yet included
   rowHeight: number; // px
-  row: (item: T, index: number) => ReactNode;
+  row: (item: T) => ReactNode;
   onEnd: () => void; // the end of what is read is near
   onScrolled?: (scrolled: boolean) => void; // away from the top, or back
   onArrow?: (step: number) => void; // the arrow keys, while the list has the focus
@@ -46,6 +47,7 @@ export function VirtualList<T extends { id: string }>({ label, items, total, row
 
   useImperativeHandle(ref, () => ({
     toTop: () => box.current?.scrollTo({ top: 0 }),
+    reveal: (index) => virtual.scrollToIndex(index, { align: 'auto' }),
     focus: (index) => {
       virtual.scrollToIndex(index, { align: 'auto' });
       setWanted(index);
@@ -67,7 +69,7 @@ export function VirtualList<T extends { id: string }>({ label, items, total, row
       <ul className="list" aria-label={label} style={{ height: virtual.getTotalSize() }}>
         {rows.map(({ index, key, start, size }) => (
           <li key={key} data-index={index} aria-posinset={index + 1} aria-setsize={total} style={{ transform: `translateY(${start}px)`, height: size }}>
-            {row(items[index]!, index)}
+            {row(items[index]!)}
           </li>
         ))}
       </ul>
