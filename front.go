@@ -43,11 +43,11 @@ func newFront(proxies access.Proxies) *front {
 	for _, path := range []string{graphqlPath, sessionPath, metricsPath, ingestPath, exportPath} {
 		f.mux.Handle(path, f.room(path))
 	}
-	try := playground.Handler()
+	page := playground.Handler()
 	f.mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	f.mux.HandleFunc("/readyz", f.ready)
-	f.mux.Handle("/playground", try)
-	f.mux.Handle("/playground/", try)
+	f.mux.Handle("/playground", page)
+	f.mux.Handle("/playground/", page)
 	f.mux.Handle("/", console.Handler())
 	return f
 }
