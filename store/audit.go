@@ -193,8 +193,10 @@ func auditedAlertFilter(f *models.AlertFilter) map[string]any {
 	if len(f.States) > 0 {
 		noted["states"] = f.States
 	}
-	if f.IsResolved != nil {
-		noted["isResolved"] = *f.IsResolved
+	for name, is := range map[string]*bool{"isResolved": f.IsResolved, "isSilenced": f.IsSilenced} {
+		if is != nil {
+			noted[name] = *is
+		}
 	}
 	return noted
 }

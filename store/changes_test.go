@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"encoding/json"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -276,6 +277,21 @@ func TestChangeAlerts_ByFilter(t *testing.T) {
 			t.Errorf("%d entries in the audit log, %v", len(log), err)
 		}
 	})
+}
+
+func TestChangeAlerts_AuditTheWholeFilter(t *testing.T) {
+	var f models.AlertFilter
+	fields := reflect.ValueOf(&f).Elem()
+	for i := range fields.NumField() {
+		if field := fields.Field(i); field.Kind() == reflect.Slice {
+			field.Set(reflect.MakeSlice(field.Type(), 1, 1))
+		} else {
+			field.Set(reflect.New(field.Type().Elem()))
+		}
+	}
+	if got := store.AuditedAlertFilter(&f); len(got) != fields.NumField()-1 { // CreatedBy is never a caller's
+		t.Errorf("of %d fields the audit log has %v", fields.NumField()-1, got)
+	}
 }
 
 func TestChangeAlerts_OfSeveralWithOneKeyTheNewestIsReopened(t *testing.T) {

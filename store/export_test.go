@@ -94,3 +94,6 @@ func (s *Store) Count(ctx context.Context, table string) (n int, err error) {
 
 // HurryStats sets how long statistics may take.
 func (s *Store) HurryStats(d time.Duration) { s.statsTime = d }
+
+// AuditedAlertFilter is what of a filter stands in the audit log.
+var AuditedAlertFilter = auditedAlertFilter

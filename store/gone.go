@@ -45,7 +45,8 @@ func (s *Store) DeleteAlerts(ctx context.Context, which models.AlertSelection) (
 	return n, slices.Collect(maps.Keys(channels)), err
 }
 
-// deleteAlerts removes alerts that are locked toDelete, so that none of them gets another delivery, and gives the channels that had something of them waiting.
+// deleteAlerts removes alerts that are locked toDelete, so that none of them gets another delivery, and gives the channels that had
+// something of them waiting.
 func (s *Store) deleteAlerts(ctx context.Context, tx bun.Tx, alerts []*models.Alert) (channels []int64, err error) {
 	ids, at := idsOf(alerts), s.Now()
 	copies := make([]*deletedAlertRow, len(alerts))
