@@ -261,9 +261,9 @@ func (m *member) change(ctx context.Context) error {
 	var err error
 	switch n := m.rng.IntN(10); {
 	case id == 0:
-	case n < 6 || m.calm:
+	case n < 7 || m.calm:
 		_, _, err = m.s.ChangeAlert(ctx, id, c)
-	case n < 9:
+	case n < 8:
 		_, _, err = m.s.ChangeAlerts(ctx, which, c)
 	default:
 		_, _, err = m.s.DeleteAlerts(ctx, models.AlertSelection{IDs: []int64{id}})
