@@ -352,6 +352,7 @@ test('who may what, and a session that ends', async (t) => {
   await detail.getByRole('button', { name: 'Delete this alert' }).click();
   await press(page.getByRole('dialog'), 'Delete');
   await page.getByText('Alert deleted').waitFor();
+  assert.deepEqual(tried.complaints.filter((text) => !/status of (401|400)/.test(text)), []);
   assert.equal((await server.do('{ alerts { totalCount } }')).alerts.totalCount, 0);
 });
 

@@ -10,6 +10,7 @@ import { followSession } from './api/session.ts';
 import { App } from './app.tsx';
 import { prefix } from './base.ts';
 import { applyTheme } from './lib/theme.ts';
+import { Boundary } from './ui/boundary.tsx';
 
 applyTheme();
 void followSession();
@@ -18,7 +19,9 @@ createRoot(document.getElementById('root')!).render(
   <StrictMode>
     <QueryClientProvider client={queryClient}>
       <Router base={prefix}>
-        <App />
+        <Boundary onReset={() => location.reload()}>
+          <App />
+        </Boundary>
       </Router>
     </QueryClientProvider>
   </StrictMode>,

@@ -69,7 +69,9 @@ export function Toggles<T extends string>({ label, all, chosen, onChange, show }
 export function Choice<T extends string>({ label, all, chosen, onChange, show }: { label: string; all: readonly T[]; chosen: T; onChange: (chosen: T) => void; show: (value: T) => ReactNode }) {
   // On a phone it is wider than the page, and scrolls.
   const box = useRef<HTMLDivElement>(null);
-  useEffect(() => box.current?.querySelector('[aria-pressed=true]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [chosen]);
+  useEffect(() => {
+    box.current?.querySelector('[aria-pressed=true]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [chosen]);
   return (
     <div ref={box} className="choice" role="group" aria-label={label}>
       {all.map((value) => (

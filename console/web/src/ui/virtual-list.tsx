@@ -33,7 +33,9 @@ export function VirtualList<T extends { id: string }>({ label, items, total, row
   const rows = virtual.getVirtualItems();
   const last = rows.at(-1)?.index ?? -1;
 
-  useEffect(() => virtual.measure(), [virtual, rowHeight]);
+  useEffect(() => {
+    virtual.measure();
+  }, [virtual, rowHeight]);
   useEffect(() => {
     if (last >= items.length - 20) onEnd();
   });
