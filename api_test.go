@@ -248,6 +248,39 @@ func TestAPI_TestsChannelsForReal(t *testing.T) {
 	if at(data, "testChannelConfig", "success") != true || at(data, "testChannelConfig", "channel") != nil {
 		t.Errorf("a config: %v", data)
 	}
+	secret := map[string]any{"webhook": map[string]any{"url": good.URL + "/secret", "headers": map[string]any{"Authorization": "Bearer hush"}}}
+	kept := s.createChannel("kept", secret)
+	masked := func(url string) map[string]any {
+		return map[string]any{"id": kept, "config": map[string]any{"webhook": map[string]any{"url": url, "headers": map[string]any{"Authorization": "****"}}}}
+	}
+	const testKept = `mutation($id: ID!, $config: ChannelConfigInput!) { testChannelConfig(config: $config, channelId: $id) { success } }`
+	before := len(good.all())
+	for _, url := range []string{good.URL + "/****", good.URL + "/other"} {
+		if data = s.do(testKept, masked(url)); at(data, "testChannelConfig", "success") != true {
+			t.Errorf("masked values of a channel: %v", data)
+		}
+	}
+	for _, r := range good.all()[before:] {
+		if got := r.header.Get("Authorization"); got != "Bearer hush" {
+			t.Errorf("Authorization %q: a masked value does not stand for the secret", got)
+		}
+	}
+	before = len(bad.all())
+	for _, c := range []struct {
+		variables map[string]any
+		code      string
+	}{
+		{masked(bad.URL + "/elsewhere"), "BAD_USER_INPUT"},
+		{map[string]any{"id": kept, "config": map[string]any{"slack": map[string]any{"webhookUrl": bad.URL}}}, "BAD_USER_INPUT"},
+		{map[string]any{"id": "999999", "config": webhook(bad.URL)}, "NOT_FOUND"},
+	} {
+		if got := s.try(testKept, c.variables); len(got.Errors) != 1 || got.Errors[0].Extensions.Code != c.code {
+			t.Errorf("%v: %v, not %s", c.variables, got.Errors, c.code)
+		}
+	}
+	if n := len(bad.all()); n != before {
+		t.Errorf("%d messages with a secret went to another host", n-before)
+	}
 	if n := at(s.do(`{ deliveries { totalCount } }`, nil), "deliveries", "totalCount"); n != 0.0 {
 		t.Errorf("tests left %v deliveries", n)
 	}

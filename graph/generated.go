@@ -116,7 +116,7 @@ type MutationResolver interface {
 	DeleteChannels(ctx context.Context, ids []int64) (int, error)
 	TestChannel(ctx context.Context, id int64) (*models.TestResult, error)
 	TestChannels(ctx context.Context, ids []int64) ([]*models.TestResult, error)
-	TestChannelConfig(ctx context.Context, config ChannelConfigInput) (*models.TestResult, error)
+	TestChannelConfig(ctx context.Context, config ChannelConfigInput, channelID *int64) (*models.TestResult, error)
 	RetryDelivery(ctx context.Context, id int64) (*models.Delivery, error)
 	RetryDeliveries(ctx context.Context, filter models.DeliveryFilter) (int, error)
 	CancelDeliveries(ctx context.Context, filter models.DeliveryFilter) (int, error)
@@ -699,7 +699,12 @@ type Mutation {
   testChannels("The channels; none given = all active ones." ids: [ID!]): [TestResult!]! @hasRole
 
   "Sends a test alert with a configuration before it is saved. Stores nothing."
-  testChannelConfig("The configuration to try." config: ChannelConfigInput!): TestResult! @hasRole
+  testChannelConfig(
+    "The configuration to try."
+    config: ChannelConfigInput!
+    "The channel that it is to be saved to: a masked value, sent back as it was shown, stands for that channel's secret."
+    channelId: ID
+  ): TestResult! @hasRole
 
   """
   Sends a failed or cancelled delivery again from the start of the schedule; one that waits is tried at once. Of an alert that is
@@ -3270,6 +3275,14 @@ func (ec *executionContext) field_Mutation_testChannelConfig_args(ctx context.Co
 		return nil, err
 	}
 	args["config"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "channelId",
+		func(ctx context.Context, v any) (*int64, error) {
+			return ec.unmarshalOID2ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["channelId"] = arg1
 	return args, nil
 }
 
@@ -9470,7 +9483,7 @@ func (ec *executionContext) _Mutation_testChannelConfig(ctx context.Context, fie
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().TestChannelConfig(ctx, fc.Args["config"].(ChannelConfigInput))
+			return ec.Resolvers.Mutation().TestChannelConfig(ctx, fc.Args["config"].(ChannelConfigInput), fc.Args["channelId"].(*int64))
 		},
 		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
 			directive0 := next

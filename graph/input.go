@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"strconv"
 	"time"
@@ -136,6 +137,23 @@ func (r *Resolver) apply(in *UpdateChannelInput, c *models.Channel) error {
 		return c.ValidButConfig("input")
 	}
 	return c.Valid("input")
+}
+
+// unmasked is a config to be tested with the secrets of the channel that it is meant for. They go to the host that has them, and
+// nowhere else: a test leaves nothing in the audit log.
+func (r *Resolver) unmasked(channelID int64, given models.ChannelConfig) (models.ChannelConfig, error) {
+	channel := r.Directory.Get(channelID)
+	if channel == nil {
+		return nil, models.Missing("channel", channelID)
+	}
+	if channel.Type() != given.Type() {
+		return nil, models.Invalid("config", "is of type %s, but the channel is of type %s: leave channelId out", given.Type(), channel.Type())
+	}
+	config := given.Unmask(channel.Config)
+	if !reflect.DeepEqual(config, given) && models.HostOf(config) != models.HostOf(channel.Config) {
+		return nil, models.Invalid("config", "goes to another host than the channel, which is not given its secrets by a test: give those that are masked as a whole")
+	}
+	return config, nil
 }
 
 // byHand is the filter of deliveries that somebody retries or cancels. It must say something, so that nobody means a few

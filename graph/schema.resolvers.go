@@ -257,10 +257,15 @@ func (r *mutationResolver) TestChannels(ctx context.Context, ids []int64) ([]*mo
 	return r.Dispatcher.TestAll(ctx, channels), nil
 }
 
-func (r *mutationResolver) TestChannelConfig(ctx context.Context, config ChannelConfigInput) (*models.TestResult, error) {
+func (r *mutationResolver) TestChannelConfig(ctx context.Context, config ChannelConfigInput, channelID *int64) (*models.TestResult, error) {
 	c, err := oneConfig("config", &config)
 	if err != nil {
 		return nil, err
+	}
+	if channelID != nil {
+		if c, err = r.unmasked(*channelID, c); err != nil {
+			return nil, err
+		}
 	}
 	if err := c.Valid("config"); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -151,6 +152,24 @@ func validKey(path, name, key string, endpoint *string) error {
 		return nil
 	}
 	return validURL(path+".url", *endpoint)
+}
+
+// HostOf is the scheme, host and port that the secrets of a config are sent to, as far as its `url` says so; else it is empty: the
+// service's own, or the secret itself.
+func HostOf(c ChannelConfig) string {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return ""
+	}
+	var has struct{ URL string }
+	if json.Unmarshal(text, &has) != nil {
+		return ""
+	}
+	u, err := url.Parse(has.URL)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // maskURL keeps scheme, host and port. What else there is (user, path, query, fragment) may be a secret.
