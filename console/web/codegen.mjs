@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join, relative } from 'node:path';
 import { preset } from '@graphql-codegen/client-preset';
 import { codegen } from '@graphql-codegen/core';
-import { buildASTSchema, concatAST, parse, printError, Source, validate } from 'graphql';
+import { buildASTSchema, concatAST, isEnumType, parse, printError, Source, validate } from 'graphql';
 
 const here = import.meta.dirname;
 const out = join(here, 'src/gql/');
@@ -18,6 +18,16 @@ const below = (folder) =>
 const schema = read(join(here, '../../schema.graphqls'));
 const schemaAst = buildASTSchema(schema);
 const documents = below(join(here, 'src')).map((location) => ({ location, rawSDL: readFileSync(location, 'utf8'), document: read(location) }));
+
+// The settings of a channel of any type, made from the schema: the page knows no type. The fields have the name of their type before
+// them, because fields of one name differ between the types.
+const settings = schemaAst.getType('ChannelConfig').getTypes().map((type) => {
+  const fields = Object.keys(type.getFields()).map((name) => `${type.name}_${name}: ${name}`);
+  return `  ... on ${type.name} {\n    ${fields.join('\n    ')}\n  }`;
+});
+const rawSDL = `fragment ChannelSettings on ChannelConfig {\n  __typename\n${settings.join('\n')}\n}\n`;
+documents.push({ location: 'made from ChannelConfig', rawSDL, document: parse(rawSDL) });
+
 const wrong = validate(schemaAst, concatAST(documents.map(({ document }) => document)));
 if (wrong.length > 0) {
   console.error(wrong.map(printError).join('\n\n'));
@@ -51,3 +61,8 @@ mkdirSync(out, { recursive: true });
 for (const file of files.filter(({ filename }) => filename.endsWith('/graphql.ts'))) {
   writeFileSync(file.filename, await codegen(file));
 }
+
+// The values of the enums, for lists to choose from.
+const enums = Object.values(schemaAst.getTypeMap()).filter((type) => isEnumType(type) && !type.name.startsWith('__'));
+const lists = enums.map((type) => `export const ${type.name}Values = ${JSON.stringify(type.getValues().map(({ name }) => name))} as const;\n`);
+writeFileSync(join(out, 'enums.ts'), lists.join(''));

@@ -70,7 +70,8 @@ export function Choice<T extends string>({ label, all, chosen, onChange, show }:
   // On a phone it is wider than the page, and scrolls.
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    box.current?.querySelector('[aria-pressed=true]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    const wide = box.current && box.current.scrollWidth > box.current.clientWidth; // else it would scroll the page
+    if (wide) box.current?.querySelector('[aria-pressed=true]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   }, [chosen]);
   return (
     <div ref={box} className="choice" role="group" aria-label={label}>

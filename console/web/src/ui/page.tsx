@@ -1,11 +1,26 @@
 // The template of a view: a heading with what may be done, filters, and what there is to see.
 import { useEffect, type ReactNode } from 'react';
+import { Link } from 'wouter';
+import { BackIcon } from './icons.tsx';
 
-export function Page({ title, mark = '', count, actions, filters, children }: { title: string; mark?: string; count?: ReactNode; actions?: ReactNode; filters?: ReactNode; children: ReactNode }) {
+export function Page({ title, mark = '', back, count, actions, filters, children }: {
+  title: string;
+  mark?: string;
+  back?: { to: string; label: string };
+  count?: ReactNode;
+  actions?: ReactNode;
+  filters?: ReactNode;
+  children: ReactNode;
+}) {
   useTitle(mark + title); // the mark is for the browser's tab alone
   return (
     <div className="page">
       <header className="page-head">
+        {back && (
+          <Link href={back.to} className="button quiet icon-only" aria-label={back.label} title={back.label}>
+            <BackIcon />
+          </Link>
+        )}
         <h1>{title}</h1>
         {count !== undefined && <span className="count">{count}</span>}
         <div className="actions">{actions}</div>
