@@ -8,10 +8,11 @@ import { plural } from '../lib/time.ts';
 import { SeverityMark, severities } from '../ui/badges.tsx';
 import { Button } from '../ui/button.tsx';
 import { Choice } from '../ui/fields.tsx';
+import { faultAt, Field, notes } from '../ui/form.tsx';
 import { DeliveryIcon } from '../ui/icons.tsx';
 import { Problem } from '../ui/states.tsx';
 import { toast } from '../ui/toast.tsx';
-import { Field, ListInput, notes, SettingField, type Fault } from './fields.tsx';
+import { ListInput, SettingField } from './fields.tsx';
 import { channelsChanged } from './live.ts';
 import { configOf, filled, inputName, namedTwice, settingsOf, valuesOf, type TypeInfo, type Values } from './settings.ts';
 import { TemplatePreview } from './template-preview.tsx';
@@ -129,8 +130,8 @@ export function ChannelForm({ types, channel, onDone }: { types: TypeInfo[]; cha
   });
 
   const error = save.error ?? test.error;
-  const fault = faultsOf(error, type);
-  const placed = error instanceof ApiError && error.field !== undefined && isPlaced(error.field, type);
+  const fault = (place: string) => faultAt(error, pathOf(place, type));
+  const placed = placesOf(type).some(fault);
   useEffect(() => {
     if (!error) return;
     const wrong = form.current?.querySelector<HTMLElement>('[aria-invalid="true"]');
@@ -279,26 +280,7 @@ export function ChannelForm({ types, channel, onDone }: { types: TypeInfo[]; cha
   );
 }
 
-// The place of an error in the form: "input.config.webhook.headers.X-A" is config.headers, at X-A.
-function placeOf(field: string, type: TypeInfo): string {
-  const path = field.replace(/^input\./, '');
-  const config = `config.${inputName(type)}.`;
-  return path.startsWith(config) ? `config.${path.slice(config.length)}` : path;
-}
+// The path of a place in the input: config.url is config.webhook.url.
+const pathOf = (place: string, type: TypeInfo) => place.replace(/^config\./, `config.${inputName(type)}.`);
 
-const isPlaced = (field: string, type: TypeInfo) => {
-  const place = placeOf(field, type);
-  const places = ['name', 'alertTypes', 'rateLimit.perMinute', 'rateLimit.burst', ...type.fields.map(({ name }) => `config.${name}`)];
-  return places.some((one) => place === one || place.startsWith(`${one}.`));
-};
-
-// Gives what is wrong with a place, from the one error there is.
-const faultsOf =
-  (error: Error | null, type: TypeInfo) =>
-  (place: string): Fault | undefined => {
-    if (!(error instanceof ApiError) || error.field === undefined) return undefined;
-    const at = placeOf(error.field, type);
-    if (at !== place && !at.startsWith(`${place}.`)) return undefined;
-    const message = error.message.slice(error.field.length + 2);
-    return { message: message.charAt(0).toUpperCase() + message.slice(1), at: at === place ? undefined : at.slice(place.length + 1) };
-  };
+const placesOf = (type: TypeInfo) => ['name', 'alertTypes', 'rateLimit.perMinute', 'rateLimit.burst', ...type.fields.map(({ name }) => `config.${name}`)];

@@ -1,25 +1,9 @@
 // The fields of a form that is drawn from what the server tells of a channel type.
 import { useId, useRef, type ReactNode } from 'react';
 import { Button, IconButton } from '../ui/button.tsx';
+import { Field, FieldNotes, notes, type Fault } from '../ui/form.tsx';
 import { CloseIcon, PlusIcon } from '../ui/icons.tsx';
 import type { FieldInfo, Value } from './settings.ts';
-
-// What is wrong with a field. Of a LIST: the place of the entry at fault, of a MAP its name; undefined = with all of it.
-export type Fault = { message: string; at?: string | undefined };
-
-export function Field({ id, label, optional = false, help, fault, note, children }: { id: string; label: string; optional?: boolean; help?: ReactNode; fault?: Fault | undefined; note?: ReactNode; children: ReactNode }) {
-  return (
-    <div className="field">
-      <label htmlFor={id}>
-        {label}
-        {optional && <span className="optional">optional</span>}
-        {note}
-      </label>
-      {children}
-      <FieldNotes id={id} help={help} fault={fault} />
-    </div>
-  );
-}
 
 function Group({ id, label, optional, help, fault, note, children }: Parameters<typeof Field>[0]) {
   return (
@@ -34,23 +18,6 @@ function Group({ id, label, optional, help, fault, note, children }: Parameters<
     </fieldset>
   );
 }
-
-function FieldNotes({ id, help, fault }: { id: string; help: ReactNode; fault: Fault | undefined }) {
-  return (
-    <>
-      <p className="fault" id={`${id}-fault`} role="alert">
-        {fault?.message}
-      </p>
-      {help && (
-        <p className="help" id={`${id}-help`}>
-          {help}
-        </p>
-      )}
-    </>
-  );
-}
-
-export const notes = (id: string, fault: Fault | undefined) => `${fault ? `${id}-fault ` : ''}${id}-help`;
 
 // Any field, by its kind. `saved` is what the channel has now: a secret that is still as it was shown stays as it is.
 export function SettingField({ field, value, saved, fault, onChange, beside }: {
