@@ -4,7 +4,7 @@ import { useHotkeys } from '../lib/hotkeys.ts';
 import { CloseIcon, SearchIcon } from './icons.tsx';
 
 // Searches while it is typed into, a moment behind. "/" goes to it, Escape empties and leaves it.
-export function SearchField({ label, value, onChange }: { label: string; value: string; onChange: (value: string) => void }) {
+export function SearchField({ label, placeholder = 'Search', value, onChange }: { label: string; placeholder?: string; value: string; onChange: (value: string) => void }) {
   const field = useRef<HTMLInputElement>(null);
   const [text, setText] = useState(value);
   const [sent, setSent] = useState(value);
@@ -31,7 +31,7 @@ export function SearchField({ label, value, onChange }: { label: string; value: 
         ref={field}
         type="search"
         aria-label={label}
-        placeholder="Search"
+        placeholder={placeholder}
         value={text}
         maxLength={255}
         enterKeyHint="search"
