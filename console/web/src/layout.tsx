@@ -8,6 +8,7 @@ import { playgroundURL } from './base.ts';
 import { announced } from './lib/announce.ts';
 import { useHotkeys } from './lib/hotkeys.ts';
 import { useStore } from './lib/store.ts';
+import { PauseBanner } from './pause/pause-banner.tsx';
 import { chooseTheme, theme, type Theme } from './lib/theme.ts';
 import { Menu, type MenuEntry } from './ui/dialog.tsx';
 import { Boundary } from './ui/boundary.tsx';
@@ -71,6 +72,7 @@ export function Layout({ viewer, feed }: { viewer: Viewer; feed: Feed }) {
         </div>
       </header>
       <main id="main" tabIndex={-1}>
+        <PauseBanner />
         <Started feed={feed}>
           <Boundary key={path.split('/')[1]} onReset={reset}>
             <Suspense fallback={<Loading />}>

@@ -7,10 +7,12 @@ import { ChannelsDocument, type ChannelFilter, type ChannelRowFragment, type Cha
 import { known, useParams } from '../lib/address.ts';
 import { useHotkeys } from '../lib/hotkeys.ts';
 import { useMay } from '../lib/roles.ts';
+import { usePause } from '../pause/pause-banner.tsx';
+import { PauseDialog } from '../pause/pause-dialog.tsx';
 import { number } from '../lib/time.ts';
 import { Button, PlaygroundLink } from '../ui/button.tsx';
 import { Choice, SearchField, Select } from '../ui/fields.tsx';
-import { HelpIcon, PlusIcon } from '../ui/icons.tsx';
+import { HelpIcon, PlusIcon, SilenceIcon } from '../ui/icons.tsx';
 import { Page } from '../ui/page.tsx';
 import { Empty, Failure, Loading } from '../ui/states.tsx';
 import { Ago, Countdown } from '../ui/time.tsx';
@@ -54,6 +56,8 @@ function ChannelList() {
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const selected = channels.filter(({ id }) => chosen.has(id));
   const [routing, setRouting] = useState(false);
+  const [pausing, setPausing] = useState(false);
+  const paused = usePause() !== null;
   const list = useRef<HTMLUListElement>(null);
 
   const toggle = (id: string) => {
@@ -90,6 +94,11 @@ function ChannelList() {
           <Button className="icon-on-phone" icon={HelpIcon} onClick={() => setRouting(true)}>
             Who would be told?
           </Button>
+          {admin && !paused && (
+            <Button className="icon-on-phone" icon={SilenceIcon} onClick={() => setPausing(true)}>
+              Pause all
+            </Button>
+          )}
           {admin && (
             <Link href="/channels/new" className="button primary icon-on-phone">
               <PlusIcon />
@@ -138,6 +147,9 @@ function ChannelList() {
                 onChange={(event) => setChosen(new Set(event.target.checked ? channels.map((channel) => channel.id) : []))}
               />
             )}
+            <span className="all" aria-hidden="true">
+              Select all
+            </span>
             <span aria-hidden="true">Channel</span>
             <span aria-hidden="true">Health</span>
             <span aria-hidden="true">Waiting</span>
@@ -152,6 +164,7 @@ function ChannelList() {
         </div>
       )}
       {selected.length > 0 && <BulkBar channels={selected} onNone={() => setChosen(new Set())} />}
+      {pausing && <PauseDialog onClose={() => setPausing(false)} />}
       {routing && <RoutingDialog onClose={() => setRouting(false)} />}
     </Page>
   );
