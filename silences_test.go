@@ -166,6 +166,42 @@ func TestSilence_BeginsAndEndsByItself(t *testing.T) {
 	})
 }
 
+// A rustbucket that went offline during a silence reports nothing: the server says it when the silence is over, one of them.
+func TestSilence_IsOverForARustbucketThatStaysOffline(t *testing.T) {
+	onBothAtOnce(t, func(t *testing.T, url string) {
+		s := startServer(t, url)
+		if strings.HasPrefix(url, "postgres") {
+			startServer(t, url)
+		}
+		r := newReceiver(t)
+		s.createChannel("hook", webhook(r.URL), "notifyOnResolve", true)
+		x := s.silence("rustbucketIds", []any{"BKT1"})
+		s.silence("rustbucketIds", []any{"BKT2"}, "endsAt", time.Now().Add(9*time.Second))
+		s.expect(5, "BKT1", "BKT2")
+		s.until("both to be missed", func() bool { return len(s.offline()) == 2 })
+		for _, a := range s.offline() {
+			if a := s.shownAlert(at(a, "id").(string)); at(a, "silence") == nil || at(a, "routing", 0, "reason") != "SILENCED" {
+				t.Errorf("offline during a silence: %v", a)
+			}
+		}
+		s.until("one to be told when its silence has come to its end", func() bool { return len(r.all()) == 1 })
+		s.endSilence(x["id"])
+		s.until("the other one to be told when its silence was ended", func() bool { return len(r.all()) == 2 })
+		for i, id := range []string{"BKT2", "BKT1"} {
+			if body := r.all()[i].body; !strings.Contains(body, `"rustbucket":{"id":"`+id+`"`) || !strings.Contains(body, `"alert_type":"rustbucket_offline"`) {
+				t.Errorf("told %s", body)
+			}
+		}
+		for _, a := range s.offline() {
+			if a := s.shownAlert(at(a, "id").(string)); at(a, "occurrences") != 2.0 || at(a, "silence") == nil || at(a, "routing", 0, "reason") != "MATCHED" {
+				t.Errorf("told after a silence: %v", a)
+			}
+		}
+		s.beat("BKT1", "BKT2")
+		s.until("their return to be told", func() bool { return len(r.all()) == 4 })
+	})
+}
+
 // The second server is told of changes a little later than the first one answers. It must not go by what it knew.
 func TestSilence_HoldsInEveryProcessAtOnce(t *testing.T) {
 	t.Parallel()

@@ -116,6 +116,7 @@ func (m *Monitor) look(ctx context.Context) {
 		for more := true; more && ctx.Err() == nil; {
 			more = m.sweep(ctx)
 		}
+		m.remind(ctx)
 	}
 }
 
@@ -138,6 +139,34 @@ func (m *Monitor) sweep(ctx context.Context) bool {
 		m.dispatcher.Settled(recorded)
 	}
 	return more
+}
+
+// remind reports once more that rustbuckets are offline which went so during a silence, when that is over: it tells those who would have
+// been told then. Of another alert whoever has reported it does that.
+func (m *Monitor) remind(ctx context.Context) {
+	within, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	for after, first := int64(0), true; first || after > 0; first = false {
+		recorded, last, err := m.store.Outlasted(within, after, maxSweep, func(open *models.Alert) store.AlertInsert {
+			again := open.Again(new(models.NewAlert))
+			again.DedupKey = open.DedupKey
+			return m.dispatcher.Announce(again)
+		})
+		if errors.Is(err, store.ErrOutdated) {
+			err = m.dispatcher.Relearn(within)
+		}
+		if err != nil {
+			if ctx.Err() == nil {
+				m.log.Warn("looking for rustbuckets that are offline longer than a silence failed, trying again", "error", err)
+			}
+			return
+		}
+		if n := len(recorded.Raised); n > 0 {
+			m.log.Info("rustbuckets are offline longer than a silence", "rustbuckets", n)
+			m.dispatcher.Settled(recorded)
+		}
+		after = last
+	}
 }
 
 // offline is the alert that a rustbucket, as it was before, has missed a heartbeat.

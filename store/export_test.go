@@ -45,25 +45,32 @@ func (s *Store) ExplainClaim(ctx context.Context, channelID int64, limited bool)
 		if err := s.neverSort(ctx, tx, claim); err != nil {
 			return err
 		}
-		var lines []string
-		due := s.due(tx, channelID, s.Now(), claim)
-		if s.isPostgres() {
-			err := tx.NewRaw("EXPLAIN ?", due).Scan(ctx, &lines)
-			plan = strings.Join(lines, "\n")
-			return err
-		}
-		var steps []struct {
-			ID, Parent, Notused int
-			Detail              string
-		}
-		err := tx.NewRaw("EXPLAIN QUERY PLAN ?", due).Scan(ctx, &steps)
-		for _, step := range steps {
-			lines = append(lines, step.Detail)
-		}
-		plan = strings.Join(lines, "\n")
+		plan, err = s.explainQuery(ctx, tx, s.due(tx, channelID, s.Now(), claim))
 		return err
 	})
 	return plan, err
+}
+
+// ExplainOutlasted says how the database finds rustbuckets that are offline longer than a silence.
+func (s *Store) ExplainOutlasted(ctx context.Context) (string, error) {
+	return s.explainQuery(ctx, s.db, s.db.NewRaw(findOutlasted+" AND a.id > ?1 ORDER BY a.id LIMIT ?2", s.Now(), 0, 100))
+}
+
+func (s *Store) explainQuery(ctx context.Context, db bun.IDB, q *bun.RawQuery) (string, error) {
+	var lines []string
+	if s.isPostgres() {
+		err := db.NewRaw("EXPLAIN ?", q).Scan(ctx, &lines)
+		return strings.Join(lines, "\n"), err
+	}
+	var steps []struct {
+		ID, Parent, Notused int
+		Detail              string
+	}
+	err := db.NewRaw("EXPLAIN QUERY PLAN ?", q).Scan(ctx, &steps)
+	for _, step := range steps {
+		lines = append(lines, step.Detail)
+	}
+	return strings.Join(lines, "\n"), err
 }
 
 // FillWithDelivered adds deliveries of other channels that were made long ago, times as many as there are, and lets the database count.
