@@ -66,7 +66,8 @@ func TestAlertLife_Bulk(t *testing.T) {
 			ids = append(ids, s.createAlert(map[string]any{"notify": false, "type": "bulk"}))
 		}
 		vars := map[string]any{"ids": map[string]any{"ids": ids}, "filter": map[string]any{"filter": map[string]any{"types": []string{"bulk"}, "states": []string{"ACKNOWLEDGED"}}},
-			"empty": map[string]any{"filter": map[string]any{"types": []string{}}}, "none": map[string]any{"ids": []string{}}, "both": map[string]any{"ids": ids, "filter": map[string]any{}}}
+			"empty": map[string]any{"filter": map[string]any{"types": []string{}}}, "none": map[string]any{"ids": []string{}}, "both": map[string]any{"ids": ids, "filter": map[string]any{}},
+			"any text": map[string]any{"filter": map[string]any{"search": ""}}}
 		call := func(mutation string, which string) answer {
 			return s.try(`mutation ($which: AlertSelection!) { n: `+mutation+` }`, map[string]any{"which": vars[which]})
 		}
@@ -77,7 +78,8 @@ func TestAlertLife_Bulk(t *testing.T) {
 			{`acknowledgeAlerts(which: $which, note: "on it")`, "ids", 3.0}, {`acknowledgeAlerts(which: $which)`, "ids", 0.0},
 			{`assignAlerts(which: $which, assignee: "oncall")`, "filter", 3.0}, {`resolveAlerts(which: $which)`, "filter", 3.0},
 			{`resolveAlerts(which: $which)`, "filter", 0.0}, {`reopenAlerts(which: $which)`, "ids", 3.0},
-			{`deleteAlerts(which: $which)`, "empty", "BAD_USER_INPUT which.filter"}, {`resolveAlerts(which: $which)`, "none", "BAD_USER_INPUT which.ids"},
+			{`deleteAlerts(which: $which)`, "empty", "BAD_USER_INPUT which.filter"}, {`deleteAlerts(which: $which)`, "any text", "BAD_USER_INPUT which.filter"},
+			{`resolveAlerts(which: $which)`, "none", "BAD_USER_INPUT which.ids"},
 			{`resolveAlerts(which: $which)`, "both", "BAD_USER_INPUT which"}, {`resolveAlerts(which: $which, note: "")`, "ids", "BAD_USER_INPUT note"},
 			{`deleteAlerts(which: $which)`, "ids", 3.0}, {`deleteAlerts(which: $which)`, "ids", "NOT_FOUND "},
 		} {

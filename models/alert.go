@@ -197,7 +197,7 @@ type AlertFilter struct {
 	CreatedBy     *int64     // by this token; set by the server for a REPORTER, never by a caller
 }
 
-// IsEmpty reports whether the filter says nothing: an empty list is as good as none.
+// IsEmpty reports whether the filter says nothing: an empty list is as good as none, and an empty text is part of every other.
 func (f *AlertFilter) IsEmpty() bool {
 	bare := *f
 	if len(bare.Types) == 0 {
@@ -208,6 +208,9 @@ func (f *AlertFilter) IsEmpty() bool {
 	}
 	if len(bare.States) == 0 {
 		bare.States = nil
+	}
+	if bare.Search != nil && *bare.Search == "" {
+		bare.Search = nil
 	}
 	return reflect.DeepEqual(bare, AlertFilter{})
 }
