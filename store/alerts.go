@@ -172,8 +172,8 @@ func routedAgain(db bun.IDB, a *models.Alert, again *AlertInsert) (bun.Query, er
 	if err != nil {
 		return nil, err
 	}
-	a.Decisions = again.Decisions
-	return db.NewUpdate().Model((*alertRow)(nil)).Set("decisions = ?", decisions).Where("id = ?", a.ID), nil
+	a.Decisions, a.PauseReason = again.Decisions, again.PauseReason
+	return db.NewUpdate().Model((*alertRow)(nil)).Set("decisions = ?", decisions).Set("pause_reason = ?", again.PauseReason).Where("id = ?", a.ID), nil
 }
 
 // nextIDs gives ids for rows that are about to be inserted, in rising order, and the revision of the silences and the pause.

@@ -197,6 +197,7 @@ func TestStore_DecidesAnewAboutAnOpenAlertOnce(t *testing.T) {
 				return nil
 			}
 			anew := insert(alert("disk"), other, c)
+			anew.PauseReason = &x.Reason // as if a pause had begun
 			return &anew
 		}
 		untold := report
@@ -222,7 +223,7 @@ func TestStore_DecidesAnewAboutAnOpenAlertOnce(t *testing.T) {
 			t.Errorf("asked %d times", asked)
 		}
 		a, err := s.Alert(t.Context(), stored.ID)
-		if err != nil || a.SilenceID == nil || *a.SilenceID != x.ID || a.Occurrences != 5 || len(a.Decisions) != 2 || a.Decisions[0].Reason != models.Matched {
+		if err != nil || a.SilenceID == nil || *a.SilenceID != x.ID || a.Occurrences != 5 || len(a.Decisions) != 2 || a.Decisions[0].Reason != models.Matched || a.PauseReason == nil || *a.PauseReason != x.Reason {
 			t.Errorf("afterwards %+v, %v", a, err)
 		}
 		claimed := append(claim(t, s, c, 10, "me"), claim(t, s, other, 10, "me")...)
