@@ -480,6 +480,18 @@ func TestAPI_LetsRolesDoWhatTheyMay(t *testing.T) {
 		if a := s.as(tokens["REPORTER"], `query($id: ID!) { alert(id: $id) { id } }`, map[string]any{"id": foreign}); len(a.Errors) != 1 || a.Errors[0].Extensions.Code != "NOT_FOUND" {
 			t.Errorf("a reporter sees the alert of another: %+v", a)
 		}
+		// Of what people do with its alerts it learns how far that is, not who does it; nor whether anybody was told.
+		for _, query := range []string{
+			`{ alerts { nodes { acknowledgedBy } } }`, `{ alerts { nodes { resolvedBy } } }`, `{ alerts { nodes { assignee } } }`, `{ alerts { nodes { history { text } } } }`,
+			`{ alerts(filter: {assignee: "team storage"}) { totalCount } }`, `{ alerts(filter: {isSilenced: true}) { totalCount } }`, `{ alerts(filter: {isSilenced: false}) { nodes { id } } }`,
+		} {
+			if a := s.as(tokens["REPORTER"], query, nil); len(a.Errors) == 0 || a.Errors[0].Extensions.Code != "FORBIDDEN" || at(a.Data, "alerts", "totalCount") != nil {
+				t.Errorf("a reporter asks %s: %+v", query, a)
+			}
+		}
+		if a := s.as(tokens["REPORTER"], `{ alerts(filter: {states: [OPEN]}) { totalCount nodes { state isResolved acknowledgedAt resolvedAt } } }`, nil); len(a.Errors) > 0 || at(a.Data, "alerts", "totalCount") != 3.0 {
+			t.Errorf("a reporter asks how its alerts are: %+v", a)
+		}
 	})
 }
 

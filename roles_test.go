@@ -33,8 +33,8 @@ var allowed = map[models.Role]string{
 }
 
 // What a REPORTER can come to from there, through fields that ask for no role of their own.
-const reported = `Alert.acknowledgedAt Alert.acknowledgedBy Alert.assignee Alert.createdAt Alert.dedupKey Alert.details Alert.id Alert.isResolved Alert.message Alert.occurrences Alert.pauseReason
-	Alert.resolvedAt Alert.resolvedBy Alert.rustbucket Alert.severity Alert.source Alert.state Alert.type
+const reported = `Alert.acknowledgedAt Alert.createdAt Alert.dedupKey Alert.details Alert.id Alert.isResolved Alert.message Alert.occurrences Alert.pauseReason
+	Alert.resolvedAt Alert.rustbucket Alert.severity Alert.source Alert.state Alert.type
 	AlertConnection.edges AlertConnection.nodes AlertConnection.pageInfo AlertConnection.totalCount AlertEdge.cursor AlertEdge.node
 	Heartbeat.dueAt Heartbeat.intervalSeconds Heartbeat.lastSeenAt Heartbeat.severity Heartbeat.state
 	PageInfo.endCursor PageInfo.hasNextPage Rustbucket.heartbeat Rustbucket.id Rustbucket.name Viewer.name Viewer.role`

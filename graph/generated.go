@@ -893,13 +893,13 @@ type Alert {
   "When it was resolved."
   resolvedAt: Time
   "The name of the token with which it was resolved; ` + "`" + `server` + "`" + ` for the server itself."
-  resolvedBy: String
+  resolvedBy: String @hasRole(anyOf: [VIEWER, ANALYST])
   "When somebody acknowledged it; null unless it is acknowledged, or was when it was resolved."
   acknowledgedAt: Time
   "The name of the token with which it was acknowledged; null as ` + "`" + `acknowledgedAt` + "`" + ` is."
-  acknowledgedBy: String
+  acknowledgedBy: String @hasRole(anyOf: [VIEWER, ANALYST])
   "Whose it is: a person or a team, in their own words; null = nobody's."
-  assignee: String
+  assignee: String @hasRole(anyOf: [VIEWER, ANALYST])
   "Who raised it."
   source: AlertSource!
   "Why all notifications were paused when it came in; null when they were not."
@@ -1676,7 +1676,7 @@ input AlertFilter {
   states: [AlertState!]
   "Resolved, or still open."
   isResolved: Boolean
-  "It is exactly this one's."
+  "It is exactly this one's. FORBIDDEN to a REPORTER, as is the field."
   assignee: String
   "About this machine."
   rustbucketId: ID
@@ -1686,7 +1686,7 @@ input AlertFilter {
   createdBefore: Time
   "Type or message contains this text, whatever the case of its letters."
   search: String
-  "A silence held for it when it came in, or none did."
+  "A silence held for it when it came in, or none did. FORBIDDEN to a REPORTER, as is the silence."
   isSilenced: Boolean
 }
 
@@ -4163,7 +4163,25 @@ func (ec *executionContext) _Alert_resolvedBy(ctx context.Context, field graphql
 		func(ctx context.Context) (any, error) {
 			return obj.ResolvedBy, nil
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"VIEWER", "ANALYST"})
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal *string
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, obj, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
 			return ec.marshalOString2ᚖstring(ctx, selections, v)
 		},
@@ -4209,7 +4227,25 @@ func (ec *executionContext) _Alert_acknowledgedBy(ctx context.Context, field gra
 		func(ctx context.Context) (any, error) {
 			return obj.AcknowledgedBy, nil
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"VIEWER", "ANALYST"})
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal *string
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, obj, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
 			return ec.marshalOString2ᚖstring(ctx, selections, v)
 		},
@@ -4232,7 +4268,25 @@ func (ec *executionContext) _Alert_assignee(ctx context.Context, field graphql.C
 		func(ctx context.Context) (any, error) {
 			return obj.Assignee, nil
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				anyOf, err := ec.unmarshalNRole2ᚕgithubᚗcomᚋrustbucketᚋalertsᚋmodelsᚐRoleᚄ(ctx, []any{"VIEWER", "ANALYST"})
+				if err != nil {
+					var zeroVal *string
+					return zeroVal, err
+				}
+				if ec.Directives.HasRole == nil {
+					var zeroVal *string
+					return zeroVal, errors.New("directive hasRole is not implemented")
+				}
+				return ec.Directives.HasRole(ctx, obj, directive0, anyOf)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
 			return ec.marshalOString2ᚖstring(ctx, selections, v)
 		},

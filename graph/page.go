@@ -186,6 +186,24 @@ func ownAlerts(ctx context.Context, f *models.AlertFilter) *models.AlertFilter {
 	return &own
 }
 
+// mayFilter refuses to tell a REPORTER, by what a filter finds, what it may not read of its alerts.
+func mayFilter(ctx context.Context, f *models.AlertFilter) error {
+	v := access.ViewerFrom(ctx)
+	if f == nil || v == nil || v.Role != models.Reporter {
+		return nil
+	}
+	refuse := func(field string) error {
+		return &models.Error{Code: models.Forbidden, Field: "filter." + field, Message: "the token's role is REPORTER; to look for this needs VIEWER, ANALYST or ADMIN"}
+	}
+	switch {
+	case f.Assignee != nil:
+		return refuse("assignee")
+	case f.IsSilenced != nil:
+		return refuse("isSilenced")
+	}
+	return nil
+}
+
 // channelsToTest gives the channels of these ids, or all active ones when ids is nil.
 func (r *Resolver) channelsToTest(ids []int64) ([]*models.Channel, error) {
 	var channels []*models.Channel

@@ -399,6 +399,9 @@ func (r *queryResolver) Alerts(ctx context.Context, filter *models.AlertFilter, 
 	if err != nil {
 		return nil, err
 	}
+	if err := mayFilter(ctx, filter); err != nil {
+		return nil, err
+	}
 	filter = ownAlerts(ctx, filter)
 	alerts, err := r.Store.Alerts(ctx, filter, before, limit+1)
 	if err != nil {
