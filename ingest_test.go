@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -121,7 +122,7 @@ func TestIngest_TakesJSON(t *testing.T) {
 
 func TestIngest_AReporterResolvesWhatItCreated(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *server) {
-		_, one := s.newToken("one", models.Reporter)
+		oneID, one := s.newToken("one", models.Reporter)
 		_, two := s.newToken("two", models.Reporter)
 		s.ingest(one, "alertmanager", group("firing a"))
 		if _, a := s.ingest(two, "alertmanager", group("resolved a")); a["resolved"] != 0.0 {
@@ -133,6 +134,17 @@ func TestIngest_AReporterResolvesWhatItCreated(t *testing.T) {
 		}
 		if _, a := s.ingest(two, "alertmanager", group("resolved a")); a["resolved"] != 1.0 {
 			t.Errorf("its own is not resolved: %v", a)
+		}
+		// Nor do several, with every key that the other's alert may get.
+		for _, key := range []string{"alertmanager:c", "alertmanager:c:" + oneID, "alertmanager@" + oneID + ":c"} {
+			s.as(two, `mutation($key: String!) { createAlert(input: {type: "x", message: "m", notify: false, dedupKey: $key}) { id } }`, map[string]any{"key": key})
+		}
+		s.ingest(two, "alertmanager", group("firing c", "firing c:"+oneID, "firing @"+oneID+":c"))
+		if _, a := s.ingest(one, "alertmanager", group("firing c")); a["created"] != 1.0 {
+			t.Errorf("it is swallowed: %v", a)
+		}
+		if _, a := s.ingest(one, "alertmanager", group("resolved c")); a["resolved"] != 1.0 {
+			t.Errorf("it is not resolved: %v", a)
 		}
 		if _, a := s.ingest(one, "json", `{"status": "resolved", "dedupKey": "alertmanager:a"}`); at(a, "alerts", 0, "outcome") != "resolved" {
 			t.Errorf("by its key: %v", a)
@@ -184,6 +196,9 @@ func TestIngest_RefusesWhatItCannotTake(t *testing.T) {
 			t.Errorf("%s: %d %s", c.name, res.StatusCode, text)
 		}
 	}
+	if res, text := s.send(http.MethodPost, "/ingest/json", small, "Content-Type", "application/json", "Content-Encoding", "gzip", "Authorization", "Bearer "+tokens["REPORTER"]); res.StatusCode != http.StatusUnsupportedMediaType || !strings.Contains(text, "Content-Encoding") {
+		t.Errorf("packed: %d %s", res.StatusCode, text)
+	}
 	// A browser's session is not enough: what is posted here is no page's.
 	if res, text := s.send(http.MethodPost, "/ingest/json", `{"type": "x", "message": "m"}`, "Cookie", s.signIn(testToken)); res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("with a session: %d %s", res.StatusCode, text)
@@ -193,6 +208,30 @@ func TestIngest_RefusesWhatItCannotTake(t *testing.T) {
 		if !strings.Contains(scrape, line) {
 			t.Errorf("the metrics lack %s", line)
 		}
+	}
+}
+
+// Large bodies that come in slowly take the room of their own token, not that of the others.
+func TestIngest_SlowBodiesKeepNobodyElseOut(t *testing.T) {
+	s := startServer(t, "")
+	_, slow := s.newToken("slow", models.Reporter)
+	_, other := s.newToken("other", models.Reporter)
+	address := strings.TrimPrefix(s.url, "http://")
+	for range 20 { // of 4 MB each, of which not a byte comes
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		fmt.Fprintf(conn, "POST /ingest/json HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", slow, 4<<20)
+	}
+	const one = `{"type": "x", "message": "m"}`
+	s.until("the token to have no room left", func() bool {
+		status, _ := s.ingest(slow, "json", one)
+		return status == http.StatusServiceUnavailable
+	})
+	if status, a := s.ingest(other, "json", one); status != http.StatusOK {
+		t.Errorf("another token: %d %v", status, a)
 	}
 }
 

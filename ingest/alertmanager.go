@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/rustbucket/alerts/dispatch"
 	"github.com/rustbucket/alerts/models"
@@ -18,6 +17,7 @@ import (
 const (
 	keyPrefix      = "alertmanager:" // of dedup keys
 	maxFingerprint = 200             // bytes; Alertmanager's have 16
+	maxGroupText   = 1024            // characters that are kept of what is said of the group: it is kept with each of its alerts
 	nameless       = "alertmanager"  // type of an alert without the label alertname
 )
 
@@ -59,23 +59,25 @@ func parseNotification(body []byte) (n notification, err error) {
 	if n.externalURL, err = o.text("externalURL"); err != nil {
 		return n, err
 	}
+	n.groupKey, n.externalURL = fit(n.groupKey, maxGroupText), fit(n.externalURL, maxGroupText)
 	if o.has("truncatedAlerts") && json.Unmarshal(o.fields["truncatedAlerts"], &n.truncated) != nil {
 		return n, models.Invalid("truncatedAlerts", "is not a number")
 	}
 	if !o.has("alerts") {
 		return n, models.Invalid("alerts", "is missing: this takes what Alertmanager and Grafana post to a webhook; a body of your own goes to /ingest/json")
 	}
-	list, err := parseList("alerts", o.fields["alerts"])
+	list, err := parseList("alerts", o.fields["alerts"], dispatch.MaxReports)
 	if err != nil {
 		return n, err
 	}
-	if len(list) > dispatch.MaxReports {
-		return n, tooMany(len(list), dispatch.MaxReports)
-	}
+	over := make(turns)
 	for i, raw := range list {
 		f, err := parseFiring(place("alerts", i), raw)
 		if err != nil {
 			return n, err
+		}
+		if f.resolved && !over.take(f.key()) {
+			return n, tooManyTurns(place("alerts", i) + ".fingerprint")
 		}
 		n.alerts = append(n.alerts, f)
 	}
@@ -122,7 +124,7 @@ func (n *notification) reports(by reporter) []models.Report {
 		key := f.key()
 		r := by.report()
 		if !r.EndsAll {
-			r.OwnKey = key + ":" + strconv.FormatInt(r.By.TokenID, 10)
+			r.OwnKey = models.TokenKey + strconv.FormatInt(r.By.TokenID, 10) + ":" + strings.TrimPrefix(key, keyPrefix)
 		}
 		if f.resolved {
 			r.Over = key
@@ -247,15 +249,19 @@ func fit(s string, most int) string {
 	if strings.TrimSpace(s) == "" {
 		return ""
 	}
-	if utf8.RuneCountInString(s) <= most {
-		return s
+	n, end := 0, 0
+	for at := range s { // no further than needed: the text may be long, and be looked at for each of many alerts
+		switch n++; n {
+		case most:
+			end = at
+		case most + 1:
+			if strings.TrimSpace(s[:end]) == "" { // all it says stands further back
+				return fit(strings.TrimSpace(s), most)
+			}
+			return s[:end] + "…"
+		}
 	}
-	runes := []rune(s)
-	cut := string(runes[:most-1]) + "…"
-	if strings.TrimSpace(string(runes[:most-1])) == "" { // all it says stands further back
-		return fit(strings.TrimSpace(s), most)
-	}
-	return cut
+	return s
 }
 
 func encode(v any) json.RawMessage {

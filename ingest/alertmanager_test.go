@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -57,7 +58,7 @@ func TestAlertmanager_ReadsWhatItSends(t *testing.T) {
 		*a.DedupKey != "alertmanager:79e26407d423298f" || *a.Rustbucket != (models.Rustbucket{ID: "BKT123456", Name: "BKT123456"}) {
 		t.Errorf("the first is %+v", a)
 	}
-	if firing[0].OwnKey != "alertmanager:79e26407d423298f:7" || firing[0].By != node.actor || firing[0].EndsAll {
+	if firing[0].OwnKey != "alertmanager@7:79e26407d423298f" || firing[0].By != node.actor || firing[0].EndsAll {
 		t.Errorf("the first is reported as %+v", firing[0])
 	}
 	var details map[string]any
@@ -169,6 +170,19 @@ func TestAlertmanager_CutsWhatIsTooLong(t *testing.T) {
 	}
 }
 
+func TestAlertmanager_KeepsLittleOfTheGroupWithEachAlert(t *testing.T) {
+	one := map[string]any{"status": "firing", "labels": map[string]string{"alertname": "x"}, "annotations": map[string]string{"summary": "s"}}
+	body, err := json.Marshal(map[string]any{"groupKey": strings.Repeat("k", 1<<20), "externalURL": strings.Repeat("u", 1<<20), "alerts": slices.Repeat([]any{one}, 200)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range told(t, body) {
+		if err := r.Alert.Valid("alert"); err != nil || len(r.Alert.Details) > 3*maxGroupText || !strings.Contains(string(r.Alert.Details), "kkk…") {
+			t.Fatalf("%v, %d bytes of details: %.100s", err, len(r.Alert.Details), r.Alert.Details)
+		}
+	}
+}
+
 func TestAlertmanager_KeyWithoutAFingerprint(t *testing.T) {
 	key := func(labels map[string]string, more ...string) string {
 		return *told(t, alert(t, labels, nil, more...))[0].Alert.DedupKey
@@ -221,6 +235,17 @@ func TestAlertmanager_NamesWhatIsWrong(t *testing.T) {
 	}
 	if n, err := parseNotification([]byte(`{"alerts": [], "somethingNew": {"a": 1}}`)); err != nil || len(n.alerts) != 0 {
 		t.Errorf("no alerts and a field that is new: %v", err)
+	}
+	turn := `{"status": "firing", "labels": {}, "fingerprint": "f"}, {"status": "resolved", "labels": {}, "fingerprint": "f"},`
+	back := func(n int) []byte {
+		return []byte(`{"alerts": [` + strings.TrimSuffix(strings.Repeat(turn, n), ",") + `]}`)
+	}
+	var own *models.Error
+	if _, err := parseNotification(back(11)); !errors.As(err, &own) || own.Field != "alerts.21.fingerprint" {
+		t.Errorf("one alert that begins and ends 11 times: %v", err)
+	}
+	if _, err := parseNotification(back(10)); err != nil {
+		t.Errorf("one alert that begins and ends 10 times: %v", err)
 	}
 	many := `{"alerts": [` + strings.TrimSuffix(strings.Repeat(`{"status": "firing", "labels": {}},`, 5001), ",") + `]}`
 	if _, err := parseNotification([]byte(many)); !errors.As(err, new(errTooMany)) {

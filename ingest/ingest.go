@@ -15,12 +15,11 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"golang.org/x/sync/semaphore"
 
 	"github.com/rustbucket/alerts/access"
 	"github.com/rustbucket/alerts/dispatch"
@@ -32,7 +31,6 @@ import (
 
 const (
 	maxBodyBytes = 4 << 20          // of a request: a group of a few thousand alerts
-	maxAllBytes  = 64 << 20         // of all requests that are read or carried out at a time
 	readTimeout  = 30 * time.Second // for the body of a request
 	retryAfter   = 5 * time.Second  // what an overloaded server asks for
 )
@@ -48,12 +46,12 @@ type Options struct {
 // room answers below /ingest/.
 type room struct {
 	Options
-	bodies *semaphore.Weighted // bytes
+	bodies *shelf
 }
 
 // NewHandler serves /ingest/alertmanager and /ingest/json.
 func NewHandler(o Options) http.Handler {
-	r := &room{Options: o, bodies: semaphore.NewWeighted(maxAllBytes)}
+	r := &room{Options: o, bodies: newShelf()}
 	mux := http.NewServeMux()
 	mux.Handle("/ingest/alertmanager", r.taking(r.alertmanager))
 	mux.Handle("/ingest/json", r.taking(r.plain))
@@ -89,7 +87,7 @@ func (rm *room) taking(take func(ctx context.Context, body []byte, by reporter) 
 			refuse(w, http.StatusForbidden, &models.Error{Code: models.Forbidden, Message: fmt.Sprintf("the token's role is %s; this needs %s or %s", viewer.Role, models.Reporter, models.Admin)})
 			return
 		}
-		body, done := rm.read(w, req)
+		body, done := rm.read(w, req, viewer.Name)
 		if body == nil {
 			return
 		}
@@ -106,7 +104,7 @@ func (rm *room) taking(take func(ctx context.Context, body []byte, by reporter) 
 }
 
 // read gives the body of a request that can be taken, or answers itself and gives nil. done is called when nobody needs it any more.
-func (rm *room) read(w http.ResponseWriter, r *http.Request) (body []byte, done func()) {
+func (rm *room) read(w http.ResponseWriter, r *http.Request, token string) (body []byte, done func()) {
 	wrong := func(status int, message string) ([]byte, func()) {
 		refuse(w, status, &models.Error{Code: models.BadUserInput, Message: message})
 		return nil, nil
@@ -118,6 +116,9 @@ func (rm *room) read(w http.ResponseWriter, r *http.Request) (body []byte, done 
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
 		return wrong(http.StatusUnsupportedMediaType, "send JSON, with the header Content-Type: application/json")
 	}
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return wrong(http.StatusUnsupportedMediaType, "send the body as it is, without the header Content-Encoding")
+	}
 	const tooLarge = "the body is larger than 4 MB: let groups be smaller (group_by), or send it in parts"
 	if r.ContentLength > maxBodyBytes { // not a byte of it is read
 		rm.Metrics.RequestRefused(metrics.RequestBody)
@@ -128,12 +129,12 @@ func (rm *room) read(w http.ResponseWriter, r *http.Request) (body []byte, done 
 	if size < 0 {
 		size = maxBodyBytes
 	}
-	if !rm.bodies.TryAcquire(size) {
+	leave, ok := rm.bodies.take(token, size)
+	if !ok {
 		w.Header().Set("Connection", "close")
 		rm.explain(w, &models.Error{Code: models.Overloaded, Message: "too much is being taken in: nothing was stored, try again in a while"})
 		return nil, nil
 	}
-	leave := func() { rm.bodies.Release(size) }
 	controller := http.NewResponseController(w)
 	_ = controller.SetReadDeadline(time.Now().Add(readTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
@@ -147,6 +148,9 @@ func (rm *room) read(w http.ResponseWriter, r *http.Request) (body []byte, done 
 	case errors.As(err, &over):
 		rm.Metrics.RequestRefused(metrics.RequestBody)
 		return wrong(http.StatusRequestEntityTooLarge, tooLarge)
+	case errors.Is(err, os.ErrDeadlineExceeded): // by a slow line, which the body does not answer for
+		w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter/time.Second)))
+		return wrong(http.StatusServiceUnavailable, "the body did not come in time: nothing was stored, send it again")
 	case err != nil:
 		return wrong(http.StatusBadRequest, "the body could not be read")
 	case len(body) == 0:

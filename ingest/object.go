@@ -19,10 +19,16 @@ type object struct {
 	fields map[string]json.RawMessage
 }
 
+// maxFields is how many fields an object may have, whatever they say: each takes many times the memory that it takes in the body.
+const maxFields = 10_000
+
 func parseObject(path string, raw json.RawMessage) (object, error) {
 	o := object{path: path}
 	if !bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("{")) {
 		return o, wrong(path, "is not a JSON object")
+	}
+	if n := entries(raw); n > maxFields {
+		return o, wrong(path, "has %d fields: at most %d are taken", n, maxFields)
 	}
 	if err := json.Unmarshal(raw, &o.fields); err != nil {
 		return o, notJSON(path, err)
@@ -31,14 +37,46 @@ func parseObject(path string, raw json.RawMessage) (object, error) {
 	return o, nil
 }
 
-func parseList(path string, raw json.RawMessage) (list []json.RawMessage, err error) {
+// parseList reads an array of at most so many alerts.
+func parseList(path string, raw json.RawMessage, most int) (list []json.RawMessage, err error) {
 	if !bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("[")) {
 		return nil, wrong(path, "is not a JSON array")
+	}
+	if n := entries(raw); n > most {
+		return nil, tooMany(n, most)
 	}
 	if err := json.Unmarshal(raw, &list); err != nil {
 		return nil, notJSON(path, err)
 	}
 	return list, nil
+}
+
+// entries counts those of an array or an object, at least where it is valid JSON, without taking memory for them.
+func entries(raw []byte) int {
+	depth, commas, text, some := 0, 0, false, false
+	for i := 0; i < len(raw); i++ {
+		c := raw[i]
+		switch {
+		case text && c == '\\':
+			i++
+		case c == '"':
+			text, some = !text, true
+		case text || c == ' ' || c == '\t' || c == '\r' || c == '\n':
+		case c == '[' || c == '{':
+			some = some || depth > 0
+			depth++
+		case c == ']' || c == '}':
+			depth--
+		case c == ',' && depth == 1:
+			commas++
+		default:
+			some = true
+		}
+	}
+	if !some {
+		return 0
+	}
+	return commas + 1
 }
 
 // notJSON says where a body stops being JSON; what stands there is not repeated.

@@ -14,24 +14,33 @@ const maxPlain = 1000
 // maxTurns is how often one body may say of one dedup key that it is over: each time is a step of its own.
 const maxTurns = 10
 
+// turns counts that, by dedup key.
+type turns map[string]int
+
+func (t turns) take(key string) bool {
+	t[key]++
+	return t[key] <= maxTurns
+}
+
+func tooManyTurns(field string) error {
+	return models.Invalid(field, "is resolved more than %d times in one body: send it in parts", maxTurns)
+}
+
 // parsePlain reads a body of /ingest/json: one alert, or an array of them. The fields are those of createAlert.
 func parsePlain(body []byte, by reporter) ([]models.Report, error) {
 	list := []json.RawMessage{body}
 	array := bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("["))
 	if array {
 		var err error
-		if list, err = parseList("", body); err != nil {
+		if list, err = parseList("", body, maxPlain); err != nil {
 			return nil, err
-		}
-		if len(list) > maxPlain {
-			return nil, tooMany(len(list), maxPlain)
 		}
 		if len(list) == 0 {
 			return nil, wrong("", "has no alerts: give 1 to %d", maxPlain)
 		}
 	}
 	reports := make([]models.Report, len(list))
-	turns := make(map[string]int)
+	over := make(turns)
 	for i, raw := range list {
 		path := ""
 		if array {
@@ -41,10 +50,8 @@ func parsePlain(body []byte, by reporter) ([]models.Report, error) {
 		if err != nil {
 			return nil, err
 		}
-		if r.Alert == nil {
-			if turns[r.Over]++; turns[r.Over] > maxTurns {
-				return nil, models.Invalid(object{path: path}.at("dedupKey"), "is resolved more than %d times in one body: send it in parts", maxTurns)
-			}
+		if r.Alert == nil && !over.take(r.Over) {
+			return nil, tooManyTurns(object{path: path}.at("dedupKey"))
 		}
 		reports[i] = r
 	}
@@ -150,6 +157,9 @@ func rustbucketIn(o object) (*models.Rustbucket, error) {
 func detailsIn(o object) (json.RawMessage, error) {
 	if !o.has("details") {
 		return nil, nil
+	}
+	if n := len(o.fields["details"]); n > 8*models.MaxDetailsBytes { // what is written shorter, without escapes and spaces, may fit
+		return nil, models.Invalid(o.at("details"), "is %d bytes of JSON; at most %d are kept", n, models.MaxDetailsBytes)
 	}
 	if _, err := o.object("details"); err != nil {
 		return nil, err

@@ -53,6 +53,10 @@ const (
 // OwnKey begins the dedup keys of the server's own alerts. Callers may not use it.
 const OwnKey = "rustbucket-alerts:"
 
+// TokenKey begins the dedup keys that alerts of a token get where another's alert has the ordinary key. Callers may not use it: who
+// held both keys of another's alert would keep it from being told.
+const TokenKey = "alertmanager@"
+
 // Types of the alerts that the server raises about a channel.
 const (
 	ChannelFailing = "channel_failing" // it is out of service
@@ -135,6 +139,9 @@ func (a *NewAlert) Valid(path string) error {
 		}
 		if strings.HasPrefix(*a.DedupKey, OwnKey) && a.CreatedBy != ServerItself {
 			return Invalid(path+".dedupKey", "begins with %s, which is kept for the server's own alerts: choose another key", OwnKey)
+		}
+		if strings.HasPrefix(*a.DedupKey, TokenKey) {
+			return Invalid(path+".dedupKey", "begins with %s, which is kept for alerts from Alertmanager whose key is taken: choose another key", TokenKey)
 		}
 	}
 	if len(a.Details) > MaxDetailsBytes {
