@@ -1,7 +1,7 @@
 // The views, in the order of the navigation. A view is added here, and its path in ../../console.go; README.md tells the rest.
 import { lazy, type ComponentType } from 'react';
 import type { Role } from './gql/graphql.ts';
-import { BellIcon, ChannelIcon, DeliveryIcon, KeyIcon, LogIcon, type Icon } from './ui/icons.tsx';
+import { BellIcon, ChannelIcon, ChartIcon, DeliveryIcon, KeyIcon, LogIcon, type Icon } from './ui/icons.tsx';
 
 export type ViewProps = {
   id: string | undefined; // what is open: the part of the path behind the view's own
@@ -18,6 +18,7 @@ export type View = {
 
 export const views: View[] = [
   { path: '/alerts', title: 'Alerts', icon: BellIcon, key: 'a', component: lazy(() => import('./alerts/alerts-view.tsx')) },
+  { path: '/overview', title: 'Overview', icon: ChartIcon, key: 'o', component: lazy(() => import('./overview/overview-view.tsx')) },
   { path: '/channels', title: 'Channels', icon: ChannelIcon, key: 'c', component: lazy(() => import('./channels/channels-view.tsx')) },
   { path: '/deliveries', title: 'Deliveries', icon: DeliveryIcon, key: 'd', component: lazy(() => import('./deliveries/deliveries-view.tsx')) },
   { path: '/tokens', title: 'Tokens', icon: KeyIcon, key: 't', roles: [], component: lazy(() => import('./tokens/tokens-view.tsx')) },

@@ -1,4 +1,5 @@
 // The server's clock: times and countdowns are to be right on a machine whose own clock is not.
+import { useSyncExternalStore } from 'react';
 import { Store, useStore } from './store.ts';
 
 let ahead = 0; // ms that this machine is ahead of the server
@@ -22,3 +23,6 @@ document.addEventListener('visibilitychange', () => seconds.set(Math.floor(now()
 
 // The server's time in ms, to the second; renders again every second.
 export const useNow = () => useStore(seconds) * 1000;
+
+// When the turn of so many ms began that runs now, such as the minute; renders again when the next begins.
+export const useTurn = (ms: number) => useSyncExternalStore(seconds.subscribe, () => Math.floor((seconds.get() * 1000) / ms) * ms);
