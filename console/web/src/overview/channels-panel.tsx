@@ -6,7 +6,7 @@ import { WaitingDocument } from '../gql/graphql.ts';
 import { PlaygroundLink } from '../ui/button.tsx';
 import { Badge, type Tone } from '../ui/badges.tsx';
 import { Loading } from '../ui/states.tsx';
-import { deliveriesLink } from './links.ts';
+import { deliveriesLink } from '../lib/links.ts';
 import { Panel } from './panel.tsx';
 import { percent } from './percent.ts';
 import type { Range } from './range.ts';
@@ -78,7 +78,7 @@ const troubles: Partial<Record<HealthState, [Tone, string]>> = { FAILING: ['warn
 
 function ChannelRow({ row: { id, name, channel, stats }, from }: { row: Row; from: string }) {
   const linked = (n: number, status: string, since?: string) =>
-    n > 0 ? <Link href={deliveriesLink({ channel: id, status, ...(since && { from: since }) })}>{number(n)}</Link> : <span className="muted">0</span>;
+    n > 0 ? <Link href={deliveriesLink({ channel: id, status, from: since })}>{number(n)}</Link> : <span className="muted">0</span>;
   const trouble = channel && troubles[channel.health.state];
   return (
     <tr>

@@ -11,7 +11,7 @@ import { Choice } from '../ui/fields.tsx';
 import { Page } from '../ui/page.tsx';
 import { ChannelsPanel } from './channels-panel.tsx';
 import { useFigures } from './figures.ts';
-import { alertsLink, deliveriesLink } from './links.ts';
+import { alertsLink, deliveriesLink } from '../lib/links.ts';
 import { ChartPanel, type Figures } from './panel.tsx';
 import { percent } from './percent.ts';
 import { ranges, useRange, type Range, type RangeName } from './range.ts';
@@ -76,7 +76,7 @@ function alertFigures({ buckets }: AlertFiguresQuery['alertStats']): Figures {
     name: 'alerts',
     times: buckets.map(({ from }) => Date.parse(from)),
     series: severities.map((severity) => ({ key: severity, label: severityName(severity), color: colors[severity], values: values[severity], shape: <SeverityMark severity={severity} /> })),
-    behind: (from, to, severity) => alertsLink({ state: 'all', from, to, ...(severity && { severity }) }),
+    behind: (from, to, severity) => alertsLink({ state: 'all', severity, from, to }),
   };
 }
 
@@ -93,7 +93,7 @@ function deliveryFigures({ buckets }: DeliveryFiguresQuery['deliveryStats']): Fi
     times: buckets.map(({ from }) => Date.parse(from)),
     // What there is none of needs no place, but for the two that one looks for.
     series: series.filter(({ key, values }) => key === 'DELIVERED' || key === 'FAILED' || sum(values) > 0),
-    behind: (from, to, status) => deliveriesLink({ from, to, ...(status && { status }) }),
+    behind: (from, to, status) => deliveriesLink({ status, from, to }),
   };
 }
 

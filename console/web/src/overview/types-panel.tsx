@@ -4,7 +4,7 @@ import type { AlertFiguresQuery } from '../gql/graphql.ts';
 import { number } from '../lib/time.ts';
 import { Button } from '../ui/button.tsx';
 import { Loading } from '../ui/states.tsx';
-import { alertsLink } from './links.ts';
+import { alertsLink } from '../lib/links.ts';
 import { Panel } from './panel.tsx';
 import type { Range } from './range.ts';
 

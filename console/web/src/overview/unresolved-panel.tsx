@@ -4,7 +4,7 @@ import type { Severity, UnresolvedCountsQuery } from '../gql/graphql.ts';
 import { number } from '../lib/time.ts';
 import { SeverityMark, severities } from '../ui/badges.tsx';
 import { Loading } from '../ui/states.tsx';
-import { alertsLink } from './links.ts';
+import { alertsLink } from '../lib/links.ts';
 import { Panel } from './panel.tsx';
 
 // What nobody has resolved yet, whenever it came in.
@@ -14,7 +14,7 @@ export function UnresolvedPanel({ counts, error, onRetry, actions }: { counts: U
     const [open, acknowledged] = ({ HIGH: [highOpen, highAcknowledged], MEDIUM: [mediumOpen, mediumAcknowledged], LOW: [lowOpen, lowAcknowledged] } as const)[severity];
     return [open.totalCount, acknowledged.totalCount];
   };
-  const linked = (n: number, state: string, severity?: Severity) => (n > 0 ? <Link href={alertsLink({ state, ...(severity && { severity }) })}>{number(n)}</Link> : <span className="muted">0</span>);
+  const linked = (n: number, state: string, severity?: Severity) => (n > 0 ? <Link href={alertsLink({ state, severity })}>{number(n)}</Link> : <span className="muted">0</span>);
   const sums: [number, number] = counts ? severities.map(byState).reduce(([a, b], [c, d]) => [a + c, b + d]) : [0, 0];
   return (
     <Panel title="Not resolved" summary="whenever they came in" error={counts ? null : error} onRetry={onRetry} actions={actions}>

@@ -1,0 +1,27 @@
+import type { SilencesQuery } from '../gql/graphql.ts';
+import { alertsLink } from '../lib/links.ts';
+
+export type Silence = SilencesQuery['silences'][number];
+
+export const phases = ['active', 'coming', 'over'] as const;
+export type Phase = (typeof phases)[number];
+
+// When it ends, or ended.
+export const endOf = ({ endsAt, endedAt }: Silence) => endedAt ?? endsAt;
+
+export function phaseOf(silence: Silence, now: number): Phase {
+  if (silence.endedAt || Date.parse(silence.endsAt) <= now) return 'over';
+  return Date.parse(silence.startsAt) > now ? 'coming' : 'active';
+}
+
+// The alerts that came in silenced meanwhile and are of its kind.
+export const silencedLink = (silence: Silence) =>
+  alertsLink({
+    state: 'all',
+    silenced: 'yes',
+    severity: silence.severities,
+    type: silence.types,
+    rustbucket: silence.rustbucketIds.length === 1 ? silence.rustbucketIds : null, // the list knows one at a time
+    from: silence.startsAt,
+    to: endOf(silence),
+  });
