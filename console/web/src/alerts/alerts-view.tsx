@@ -16,6 +16,7 @@ import { number, plural } from '../lib/time.ts';
 import { useWidth } from '../lib/width.ts';
 import { severityName } from '../ui/badges.tsx';
 import { Button, PlaygroundLink } from '../ui/button.tsx';
+import { ExportMenu } from '../ui/export-menu.tsx';
 import { UpIcon } from '../ui/icons.tsx';
 import { Page } from '../ui/page.tsx';
 import { Empty, Failure, Loading } from '../ui/states.tsx';
@@ -164,7 +165,12 @@ export default function AlertsView({ id }: ViewProps) {
         title="Alerts"
         mark={counts.open ? `(${number(counts.open)}) ` : ''}
         count={count !== undefined && number(count)}
-        actions={<PlaygroundLink query={AlertsDocument} variables={{ filter, first: 50 }} />}
+        actions={
+          <>
+            <ExportMenu path="alerts" filter={filter} />
+            <PlaygroundLink query={AlertsDocument} variables={{ filter, first: 50 }} />
+          </>
+        }
         filters={<FilterBar params={params} change={change} counts={counts} seen={items} />}
       >
         <div ref={body} className={width >= wide ? 'alert-list one-line' : 'alert-list'}>

@@ -15,6 +15,7 @@ import { useThrottled } from '../lib/throttle.ts';
 import { number, plural } from '../lib/time.ts';
 import { SeverityMark, StatusBadge } from '../ui/badges.tsx';
 import { Button, IconButton, PlaygroundLink } from '../ui/button.tsx';
+import { ExportMenu } from '../ui/export-menu.tsx';
 import { Chip, Select, Toggles } from '../ui/fields.tsx';
 import { RetryIcon, UpIcon } from '../ui/icons.tsx';
 import { Page } from '../ui/page.tsx';
@@ -110,6 +111,7 @@ export default function DeliveriesView({ id }: ViewProps) {
         actions={
           <>
             <BulkActions filter={filter} counts={counts} onJob={setJob} />
+            <ExportMenu path="deliveries" filter={filter} />
             <PlaygroundLink query={DeliveriesDocument} variables={{ filter, first: 50 }} />
           </>
         }

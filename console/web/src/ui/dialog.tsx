@@ -52,7 +52,7 @@ export function Confirm({ title, children, action, danger = false, run, onClose 
   );
 }
 
-export type MenuEntry = { id: string; label: string; icon?: Icon; danger?: boolean; checked?: boolean; href?: string; run?: () => void } | 'separator';
+export type MenuEntry = { id: string; label: string; icon?: Icon; danger?: boolean; checked?: boolean; href?: string; download?: boolean; run?: () => void } | 'separator';
 export type MenuProps = { label: string; trigger: ReactNode; entries: MenuEntry[] }; // the trigger's text is the button's name
 
 // A button that opens a menu.

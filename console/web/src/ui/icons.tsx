@@ -87,6 +87,7 @@ export const HelpIcon = make(
 export const OutIcon = make(<path d="M6.5 2.5h-4v11h4M6.5 8h7.5M11 5l3 3-3 3" />);
 export const BackIcon = make(<path d="M13 8H3M7 4 3 8l4 4" />);
 export const UpIcon = make(<path d="M8 13V3M4 7l4-4 4 4" />);
+export const DownloadIcon = make(<path d="M8 2.5v8M4.5 7 8 10.5 11.5 7M2.5 13.5h11" />);
 export const ClockIcon = make(
   <>
     <circle cx="8" cy="8" r="6" />

@@ -38,7 +38,7 @@ export function Menu({ label, trigger, entries }: MenuProps) {
                 id={entry.id}
                 textValue={entry.label}
                 className={entry.danger ? 'menu-item danger' : 'menu-item'}
-                {...(entry.href && { href: entry.href, target: '_blank' })}
+                {...(entry.href && (entry.download ? { href: entry.href, download: '' } : { href: entry.href, target: '_blank' }))}
                 {...(entry.run && { onAction: entry.run })}
               >
                 {entry.icon ? <entry.icon /> : <span className="no-icon" />}
