@@ -7,13 +7,14 @@ import { queryClient } from '../api/queries.ts';
 import { pageURL } from '../base.ts';
 import { AcknowledgeAlertDocument, AlertDocument, AssignAlertDocument, DeleteAlertsDocument, ReopenAlertDocument, ResolveAlertDocument, type AlertQuery, type AlertRowFragment } from '../gql/graphql.ts';
 import { copy } from '../lib/clipboard.ts';
+import { silencesLink } from '../lib/links.ts';
 import { useMay } from '../lib/roles.ts';
 import { useThrottled } from '../lib/throttle.ts';
 import { exactTime, number } from '../lib/time.ts';
 import { AlertStateBadge, SeverityMark } from '../ui/badges.tsx';
 import { Button, IconButton, PlaygroundLink } from '../ui/button.tsx';
 import { Confirm } from '../ui/dialog.tsx';
-import { BackIcon, CheckIcon, CloseIcon, EyeIcon, LinkIcon, PersonIcon, ReopenIcon, TrashIcon } from '../ui/icons.tsx';
+import { BackIcon, CheckIcon, CloseIcon, EyeIcon, LinkIcon, PersonIcon, ReopenIcon, SilenceIcon, TrashIcon } from '../ui/icons.tsx';
 import { Json } from '../ui/json.tsx';
 import { useTitle } from '../ui/page.tsx';
 import { Empty, Failure, Loading, Problem } from '../ui/states.tsx';
@@ -119,6 +120,7 @@ export function AlertDetail({ id, seen, onClose }: { id: string; seen: AlertRowF
 function Actions({ alert, seen }: { alert: FullAlert; seen: AlertRowFragment[] }) {
   const { id, state, assignee } = alert;
   const analyst = useMay('ANALYST');
+  const admin = useMay('ADMIN');
   const [assigning, setAssigning] = useState(false);
   const settled = () => queryClient.invalidateQueries({ queryKey: ['Alert', { id }] });
   const move = useMutation({
@@ -151,6 +153,14 @@ function Actions({ alert, seen }: { alert: FullAlert; seen: AlertRowFragment[] }
       <Button icon={PersonIcon} onClick={() => setAssigning(true)}>
         {assignee ? 'Reassign' : 'Assign'}
       </Button>
+      {admin && (
+        <Link className="button plain" href={silencesLink({ types: alert.type, rustbucket: alert.rustbucket?.id })} title="Silence alerts like this">
+          <SilenceIcon />
+          <span>
+            Silence<span className="hidden"> alerts like this</span>
+          </span>
+        </Link>
+      )}
       <Problem error={move.error} />
       {assigning && (
         <AssignDialog
@@ -204,7 +214,7 @@ function Facts({ alert }: { alert: FullAlert }) {
       )}
       {silence && (
         <Fact name="Silenced">
-          {silence.reason} <span className="muted">(until {exactTime(silence.endsAt)})</span>
+          <Link href={`/silences/${silence.id}`}>{silence.reason}</Link> <span className="muted">(until {exactTime(silence.endsAt)})</span>
         </Fact>
       )}
       {pauseReason && <Fact name="Notifications">{`were paused when it came in: ${pauseReason}`}</Fact>}
