@@ -19,6 +19,7 @@ type Telling struct {
 	Kind     DeliveryKind
 	Status   DeliveryStatus
 	Attempts int
+	Unsure   bool // a process died that was about to send it, or had
 	Partly   bool // some of its recipients have it, whatever became of it as a whole
 }
 
@@ -27,7 +28,7 @@ func (t Telling) told() bool {
 	return t.Status == Delivered || t.Partly && t.Status != Pending
 }
 
-// known is what a channel knows of an alert. Where an attempt failed, the other side may have taken it all the same: then
+// known is what a channel knows of an alert. Where an attempt failed, or nobody knows what came of it, the other side may have taken it all the same: then
 // neither the one nor the other is sure.
 type known struct {
 	alert                bool // that there is one
@@ -39,7 +40,7 @@ type known struct {
 // learn is what a delivery makes of it.
 func (k *known) learn(t Telling) {
 	sure := t.told()
-	if !sure && (t.Attempts == 0 || t.Kind == TellAlert) {
+	if !sure && (t.Attempts == 0 && !t.Unsure || t.Kind == TellAlert) {
 		return
 	}
 	switch t.Kind {

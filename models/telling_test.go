@@ -40,6 +40,8 @@ func TestNotToTell(t *testing.T) {
 		{"reopened, and resolved meanwhile", again, Resolved, told(alert, end), nil, OvertakenByEnd},
 		{"the end that was reopened was never told", again, Open, append(told(alert), tell(end, Cancelled, 0)), nil, KnownAlready},
 		{"that end may have been taken", again, Open, append(told(alert), tell(end, Cancelled, 1)), nil, ""},
+		{"nobody knows whether that end was sent", again, Open, append(told(alert), Telling{Kind: end, Status: Cancelled, Unsure: true}), nil, ""},
+		{"nobody knows whether the alert was sent", end, Resolved, []Telling{{Kind: alert, Status: Cancelled, Unsure: true}}, nil, NeverTold},
 		{"the end was told, the reopening was not", end, Resolved, append(told(alert, end), tell(again, Cancelled, 0)), nil, KnownAlready},
 		{"the reopening may have been taken", end, Resolved, append(told(alert, end), tell(again, Failed, 3)), nil, ""},
 		{"the acknowledge was told, giving it back was not", ack, Acknowledged, append(told(alert, ack), tell(again, Cancelled, 0)), nil, KnownAlready},

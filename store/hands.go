@@ -44,7 +44,7 @@ func (s *Store) RetryDelivery(ctx context.Context, id int64) (*models.Delivery, 
 		now := &deliveryRow{ID: id} // a row that was read before keeps what has become NULL
 		q := tx.NewUpdate().Model(now).WherePK()
 		if row.Status == models.Pending {
-			q = q.Set("next_attempt_at = ?", at).Set("leased_by = NULL").Set("cancel_reason = NULL").
+			q = q.Set("next_attempt_at = ?", at).Set(unsureIfHeld).Set("leased_by = NULL").Set("cancel_reason = NULL").
 				Where("status = ?", models.Pending).Where(unleased, at)
 		} else {
 			q = beginAgain(q, at).Where("status IN (?, ?)", models.Failed, models.Cancelled)
@@ -266,13 +266,14 @@ func (s *Store) cancelPending(ctx context.Context, tx bun.Tx, reason string, whe
 	}, reason)
 }
 
-// cancel ends deliveries as cancelled, with the SQL expression reason in their error, and tells the subscribers.
+// cancel ends deliveries as cancelled that nobody who lives holds, with the SQL expression reason in their error, and tells the
+// subscribers.
 func (s *Store) cancel(ctx context.Context, tx bun.Tx, reason string, where func(*bun.UpdateQuery) *bun.UpdateQuery, args ...any) error {
 	at := s.Now()
 	var rows []*deliveryRow
 	_, err := where(tx.NewUpdate().Model(&rows).
 		Set("status = ?", models.Cancelled).Set("error = "+reason, args...).Set("completed_at = ?", at).
-		Set("next_attempt_at = NULL").Set("leased_by = NULL").Set("cancel_reason = NULL")).
+		Set("next_attempt_at = NULL").Set(unsureIfHeld).Set("leased_by = NULL").Set("cancel_reason = NULL")).
 		Returning("*").Exec(ctx)
 	if err != nil {
 		return err

@@ -50,7 +50,7 @@ func (w *walk) change() {
 		w.tell(a, models.TellReopened, func(d *modelDelivery) bool {
 			return slices.ContainsFunc(w.ofPair(d), func(e *modelDelivery) bool {
 				wanted := e.kind == models.TellResolved && d.channel.NotifyOnResolve || e.kind == models.TellAcknowledged && d.channel.NotifyOnAcknowledge
-				return wanted && (e.pending() || e.stage == delivered || e.attempts > 0)
+				return wanted && (e.pending() || e.stage == delivered || e.attempts > 0 || e.unsure)
 			})
 		})
 	case models.WasAssigned:

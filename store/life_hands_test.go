@@ -110,6 +110,7 @@ func (w *walk) reclaim() {
 		w.fail("reclaimed %d deliveries of the dead, want %d", n, len(dead))
 	}
 	for _, d := range dead {
+		w.lose(d)
 		w.free(d)
 	}
 }
@@ -256,6 +257,7 @@ func (w *walk) retryOne() {
 		return
 	}
 	w.must(err)
+	w.lose(d)
 	w.again(d, now)
 	w.later([]*modelDelivery{d}, now)
 }

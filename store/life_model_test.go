@@ -22,6 +22,7 @@ type modelDelivery struct {
 	attempts, series int
 	holder           string // also when it has died
 	wish             string // why it is to be cancelled
+	unsure           bool   // a process died that held it
 	error            string // of the last attempt, or why it was cancelled
 	due, began       time.Time
 	// Set when the stored moment is only known to lie between this and the present.
@@ -81,6 +82,13 @@ func (w *walk) move(d *modelDelivery, why cause) {
 	d.stage = next
 }
 
+// lose is what the death of its holder makes of a delivery, if it has one.
+func (w *walk) lose(d *modelDelivery) {
+	if d.holder != "" && d.kind != models.TellAlert {
+		d.unsure = true
+	}
+}
+
 // alive reports whether a process counts as alive; one that is unknown or has left does not.
 func (w *walk) alive(id string, now time.Time) bool {
 	return slices.ContainsFunc(w.processes, func(p *process) bool { return p.id == id && p.until.After(now) })
@@ -105,7 +113,7 @@ func (w *walk) behind(d *modelDelivery) bool {
 func (w *walk) notToTell(d *modelDelivery) string {
 	var before, after []models.Telling
 	for _, e := range w.ofPair(d) {
-		t := models.Telling{Kind: e.kind, Status: statuses[e.stage], Attempts: e.attempts}
+		t := models.Telling{Kind: e.kind, Status: statuses[e.stage], Attempts: e.attempts, Unsure: e.unsure}
 		switch {
 		case e.id < d.id:
 			before = append(before, t)
@@ -197,6 +205,7 @@ func (c *modelChannel) mend(t0, t1 time.Time) {
 // cancel is what becomes of a pending delivery that somebody wants cancelled.
 func (w *walk) cancel(d *modelDelivery, reason string, now time.Time) {
 	if w.isFree(d, now) {
+		w.lose(d)
 		w.move(d, cancelFree)
 		d.error = reason
 	} else {

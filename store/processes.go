@@ -33,5 +33,9 @@ func (s *Store) Leave(ctx context.Context, process string) error {
 	return s.explain("say that the process has ended", err)
 }
 
+// unsureIfHeld is an assignment for deliveries whose holder has died: of those that tell what became of an alert nobody knows whether
+// they were sent. Unless one is told in the end, what undoes it has to be told.
+const unsureIfHeld = "unsure = CASE WHEN leased_by IS NULL OR kind = 'ALERT' THEN unsure ELSE true END"
+
 // unleased is a condition on deliveries d with the present as argument 0: nobody who lives holds a lease on it.
 const unleased = "(d.leased_by IS NULL OR d.leased_by NOT IN (SELECT id FROM processes WHERE alive_until > ?0))"

@@ -314,7 +314,7 @@ func (s *Store) Release(ctx context.Context, holder string, deliveryIDs []int64)
 	if len(deliveryIDs) == 0 {
 		return nil
 	}
-	_, err := s.release(ctx, "id IN (?) AND leased_by = ?", bun.List(deliveryIDs), holder)
+	_, err := s.release(ctx, false, "id IN (?) AND leased_by = ?", bun.List(deliveryIDs), holder)
 	return err
 }
 
@@ -333,11 +333,11 @@ func (s *Store) Reclaim(ctx context.Context) (int, error) {
 	if err != nil || len(dead) == 0 {
 		return 0, s.explain("look for leases of the dead", err)
 	}
-	return s.release(ctx, "leased_by IN (?) AND leased_by NOT IN (SELECT id FROM processes WHERE alive_until > ?)", bun.List(dead), s.Now())
+	return s.release(ctx, true, "leased_by IN (?) AND leased_by NOT IN (SELECT id FROM processes WHERE alive_until > ?)", bun.List(dead), s.Now())
 }
 
-// release ends the leases of pending deliveries that where names, and gives how many there were.
-func (s *Store) release(ctx context.Context, where string, args ...any) (released int, err error) {
+// release ends the leases of pending deliveries that where names, and gives how many there were. died says that their holders have.
+func (s *Store) release(ctx context.Context, died bool, where string, args ...any) (released int, err error) {
 	err = s.inTx(ctx, "release deliveries", func(tx bun.Tx) error {
 		var ids []int64
 		q := tx.NewSelect().Model((*deliveryRow)(nil)).Column("id").Where("status = 'PENDING'").Where(where, args...).OrderExpr("id")
@@ -348,13 +348,16 @@ func (s *Store) release(ctx context.Context, where string, args ...any) (release
 			return err
 		}
 		released = len(ids)
-		if err := s.cancel(ctx, tx, "cancel_reason", func(q *bun.UpdateQuery) *bun.UpdateQuery {
-			return q.Where("id IN (?) AND cancel_reason IS NOT NULL", bun.List(ids))
-		}); err != nil {
+		free := tx.NewUpdate().Model((*deliveryRow)(nil)).Set("leased_by = NULL").Where("id IN (?)", bun.List(ids))
+		if died {
+			free = free.Set(unsureIfHeld)
+		}
+		if _, err := free.Exec(ctx); err != nil {
 			return err
 		}
-		_, err := tx.NewUpdate().Model((*deliveryRow)(nil)).Set("leased_by = NULL").Where("id IN (?)", bun.List(ids)).Exec(ctx)
-		return err
+		return s.cancel(ctx, tx, "cancel_reason", func(q *bun.UpdateQuery) *bun.UpdateQuery {
+			return q.Where("id IN (?) AND cancel_reason IS NOT NULL", bun.List(ids))
+		})
 	})
 	if err != nil {
 		return 0, err
@@ -373,7 +376,7 @@ func (s *Store) Leased(ctx context.Context, holder string) ([]int64, error) {
 // ReleaseAll ends every lease, gives how many there were, and makes due what has not been tried: the clock may have been set
 // back since. Only for a process that has the database to itself, when it starts.
 func (s *Store) ReleaseAll(ctx context.Context) (int, error) {
-	n, err := s.release(ctx, "leased_by IS NOT NULL")
+	n, err := s.release(ctx, true, "leased_by IS NOT NULL")
 	if err != nil {
 		return 0, err
 	}

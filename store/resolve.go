@@ -63,7 +63,7 @@ func (s *Store) tellChannels(ctx context.Context, tx bun.Tx, alerts []*models.Al
 	case models.WasReopened: // where what it undoes was told, or may have been
 		return createTellings(ctx, tx, at, models.TellReopened, told+`EXISTS (
 			SELECT 1 FROM deliveries AS e
-			WHERE e.alert_id = d.alert_id AND e.channel_id = d.channel_id AND (e.status IN ('PENDING', 'DELIVERED') OR e.attempts > 0)
+			WHERE e.alert_id = d.alert_id AND e.channel_id = d.channel_id AND (e.status IN ('PENDING', 'DELIVERED') OR e.attempts > 0 OR e.unsure)
 			  AND (e.kind = 'RESOLVED' AND c.notify_on_resolve OR e.kind = 'ACKNOWLEDGED' AND c.notify_on_acknowledge))`, ids)
 	}
 	return nil, nil

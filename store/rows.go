@@ -141,6 +141,7 @@ type deliveryRow struct {
 	Recipients    recipientList `bun:"type:json,nullzero"`
 	CreatedAt     time.Time
 	CompletedAt   *time.Time
+	Unsure        *bool `bun:",scanonly"` // see unsureIfHeld
 }
 
 // recipientList is a column of JSON.

@@ -31,7 +31,7 @@ func judge(ctx context.Context, tx bun.Tx, channelID int64, rows []*claimedRow) 
 		models.Telling
 	}
 	err = tx.NewRaw(`
-		SELECT id, alert_id, kind, status, attempts, coalesce(`+partlyTold("d")+`, false) AS partly
+		SELECT id, alert_id, kind, status, attempts, coalesce(unsure, false) AS unsure, coalesce(`+partlyTold("d")+`, false) AS partly
 		FROM deliveries AS d WHERE alert_id IN (?) AND channel_id = ? ORDER BY id`, bun.List(ids), channelID).Scan(ctx, &tellings)
 	if err != nil {
 		return err
