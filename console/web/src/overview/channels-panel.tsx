@@ -74,7 +74,7 @@ export function ChannelsPanel({ range, stats, waiting, error, onRetry }: Props) 
   );
 }
 
-const troubles: Partial<Record<HealthState, [Tone, string]>> = { FAILING: ['warn', 'Failing'], PAUSED: ['warn', 'Paused'], BROKEN: ['bad', 'Broken'] };
+const troubles: Partial<Record<HealthState, [Tone, string]>> = { FAILING: ['warn', 'Failing'], PAUSED: ['bad', 'Out of service'], BROKEN: ['bad', 'Broken'] };
 
 function ChannelRow({ row: { id, name, channel, stats }, from }: { row: Row; from: string }) {
   const linked = (n: number, status: string, since?: string) =>
