@@ -405,3 +405,31 @@ func TestChangeAlert_OfTheServerItself(t *testing.T) {
 		}
 	})
 }
+
+func TestStore_ChangesFewAlertsAtATimeThatWereToldOnManyChannels(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
+		c := newChannel(t, s, "hook")
+		for range 10 {
+			create(t, s, insert(alert("disk"), c))
+		}
+		if err := s.FillWithDelivered(t.Context(), c.ID, 400); err != nil { // 401 deliveries each
+			t.Fatal(err)
+		}
+		events := func() int {
+			n, err := s.Count(t.Context(), "events")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		which := models.AlertSelection{Filter: &models.AlertFilter{Types: []string{"disk"}}}
+		before := events()
+		if n, _, err := s.ChangeAlerts(t.Context(), which, models.AlertChange{Kind: models.WasCommented}); err != nil || n != 10 || events() != before+3 {
+			t.Errorf("changed %d in %d batches, %v", n, events()-before, err)
+		}
+		before = events()
+		if n, _, err := s.DeleteAlerts(t.Context(), which); err != nil || n != 10 || events() != before+3 {
+			t.Errorf("deleted %d in %d batches, %v", n, events()-before, err)
+		}
+	})
+}

@@ -33,6 +33,10 @@ func (r *alertEventRow) model() *models.AlertEvent {
 // on SQLite, everybody who writes.
 const changesBatch = 500
 
+// changesDeliveries is how many deliveries the alerts of such a batch have at most, unless a single one has more: each channel is to be
+// told, and what is deleted takes them along.
+const changesDeliveries = 2000
+
 // auditedChanges are the names of changes in the audit log: of one alert, and of several at a time.
 var auditedChanges = map[models.AlertEventKind][2]models.AuditAction{
 	models.WasAcknowledged: {models.AlertAcknowledged, models.AlertsAcknowledged},
@@ -128,6 +132,9 @@ func (s *Store) each(ctx context.Context, what string, which models.AlertSelecti
 		if err != nil || len(ids) == 0 {
 			return err
 		}
+		if ids, err = s.fewDeliveries(ctx, ids); err != nil {
+			return err
+		}
 		for tries := 0; ; tries++ { // another alert may have been opened with a key meanwhile
 			if err = batch(ids); !isUnique(err) || tries == deadlockTries {
 				break
@@ -148,6 +155,29 @@ func (s *Store) alertIDs(ctx context.Context, f *models.AlertFilter, before int6
 	}
 	err = q.Scan(ctx, &ids)
 	return ids, s.explain("look for alerts", err)
+}
+
+// fewDeliveries gives the first of these alerts, at least one, as far as they have changesDeliveries together.
+func (s *Store) fewDeliveries(ctx context.Context, ids []int64) ([]int64, error) {
+	var counts []struct {
+		AlertID int64
+		N       int
+	}
+	err := s.read.NewRaw("SELECT alert_id, count(*) AS n FROM deliveries WHERE alert_id IN (?) GROUP BY alert_id", bun.List(ids)).Scan(ctx, &counts)
+	if err != nil {
+		return nil, s.explain("count the deliveries of alerts", err)
+	}
+	of := make(map[int64]int, len(counts))
+	for _, c := range counts {
+		of[c.AlertID] = c.N
+	}
+	sum := of[ids[0]]
+	for i, id := range ids[1:] {
+		if sum += of[id]; sum > changesDeliveries {
+			return ids[:i+1], nil
+		}
+	}
+	return ids, nil
 }
 
 // How alerts are locked on PostgreSQL: others may create deliveries of them meanwhile, or nobody may.
