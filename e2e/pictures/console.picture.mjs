@@ -83,6 +83,7 @@ export default async function pictures(t, browser) {
   const alert = (page) => page.locator('.timeline').waitFor();
   await shoot('console', `/alerts/${id}`, alert, { ...desk, colorScheme: 'light' });
   await shoot('console-dark', '/alerts', list, { ...desk, colorScheme: 'dark' });
+  await shoot('console-channels', '/channels', (page) => page.getByText('Tickets').waitFor(), { viewport: { width: 1280, height: 420 }, colorScheme: 'light' });
   await shoot('console-phone', '/alerts', list, { ...phone, colorScheme: 'light' });
   await shoot('console-phone-dark', `/alerts/${id}`, alert, { ...phone, colorScheme: 'dark' });
 }
