@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rustbucket/alerts/access"
+	"github.com/rustbucket/alerts/models"
 )
 
 func TestBudget_AFloodIsSlowedDownAndRefusedAndNobodyElse(t *testing.T) {
@@ -74,6 +76,42 @@ func TestBudget_AFloodIsSlowedDownAndRefusedAndNobodyElse(t *testing.T) {
 	_, text := s.send(http.MethodPost, "/graphql", `{"query": "subscription { alertCreated { id } } `+strings.Repeat(" ", 100<<10)+`"}`, "Authorization", "Bearer "+testToken, "Accept", "text/event-stream")
 	if !strings.Contains(text, "OVERLOADED") {
 		t.Errorf("an event stream is answered %s", text)
+	}
+}
+
+// Long queries are parsed one at a time; who is held up for having spent too much does not hold up the others with that.
+func TestBudget_WhoIsHeldUpKeepsNoLongQueryWaiting(t *testing.T) {
+	s := startServer(t, "", "COST_PER_SECOND=1000")
+	_, viewer := s.newToken("viewer", models.Viewing)
+	sent, answered := make(chan struct{}), make(chan int, 1)
+	go func() { // the reading takes what is saved up, and for the rest it waits 4 s
+		query := `{ alerts(first: 500) { nodes { id type message severity occurrences isResolved createdAt resolvedAt } } } ` + strings.Repeat(" ", 70<<10)
+		trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { close(sent) }}
+		req, _ := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), http.MethodPost, s.url+"/graphql", strings.NewReader(`{"query": "`+query+`"}`))
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Authorization", "Bearer "+viewer)
+		res, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			answered <- 0
+			return
+		}
+		res.Body.Close()
+		answered <- res.StatusCode
+	}()
+	<-sent
+	start := time.Now()
+	for _, name := range []string{"one", "two"} {
+		_, token := s.newToken(name, models.Reporter)
+		literal := `mutation { createAlerts(inputs: [` + strings.Repeat(`{type: "t", message: "a message of some length", severity: LOW, notify: false} `, 900) + `]) { id } }`
+		if a := s.as(token, literal, nil); len(a.Errors) > 0 {
+			t.Errorf("%s: %+v", name, a.Errors)
+		}
+	}
+	if len(answered) > 0 {
+		t.Errorf("the alerts waited %v for another's query", time.Since(start))
+	}
+	if status := <-answered; status != http.StatusOK || time.Since(start) < 3*time.Second {
+		t.Errorf("who has spent too much is answered %d after %v", status, time.Since(start))
 	}
 }
 

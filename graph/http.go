@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -74,11 +75,20 @@ func (t oneAnswer) parse(ctx context.Context, exec graphql.GraphExecutor, params
 		return new(graphql.OperationContext), gqlerror.List{err}
 	}
 	if len(params.Query) >= longQuery {
-		t.long <- struct{}{}
-		defer func() { <-t.long }()
+		select {
+		case t.long <- struct{}{}:
+		case <-ctx.Done():
+			return new(graphql.OperationContext), gqlerror.List{refusal(models.Overloaded, "the call ended before its query was read")}
+		}
+		leave := sync.OnceFunc(func() { <-t.long })
+		defer leave()
+		ctx = context.WithValue(ctx, parsedKey{}, leave)
 	}
 	return exec.CreateOperationContext(ctx, params)
 }
+
+// parsedKey has what is called when an operation is parsed: whoever has to wait then for having spent too much keeps nobody else.
+type parsedKey struct{}
 
 // errorsOnly is the answer to an operation that was not carried out: without data, which would say that it was.
 type errorsOnly struct {

@@ -83,6 +83,9 @@ func (l limits) mayRead(ctx context.Context, query string) *gqlerror.Error {
 
 // MutateOperationContext checks an operation, and makes the caller spend what it costs; it changes nothing.
 func (l limits) MutateOperationContext(ctx context.Context, oc *graphql.OperationContext) *gqlerror.Error {
+	if parsed, ok := ctx.Value(parsedKey{}).(func()); ok {
+		parsed()
+	}
 	all := weigh(oc.Operation, oc.Variables)
 	reason, message := tooMuch(all, oc.Operation.Operation)
 	if reason == "" {
