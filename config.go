@@ -57,7 +57,7 @@ type config struct {
 
 	Introspection onOff `env:"INTROSPECTION" envDefault:"True" about:"whether the API tells its schema to whoever has a token, as the playground needs it to; the schema is public all the same" accepts:"True or False (also 1, 0, yes, no, on, off)"`
 
-	CostPerSecond costPerSecond `env:"COST_PER_SECOND" envDefault:"250000" about:"what the operations of one token, and those from one address, may cost a second on one server, see security.md; who asks for more waits, and is refused beyond 5 s" accepts:"a whole number from 1000 to 1000000000; 0 or off bounds nothing"`
+	CostPerSecond costPerSecond `env:"COST_PER_SECOND" envDefault:"250000" about:"what the operations of one token may cost a second on one server, and four times that those from one address, see security.md; who asks for more waits, and is refused beyond 5 s" accepts:"a whole number from 1000 to 1000000000; 0 or off bounds nothing"`
 
 	ShutdownDelay shutdownDelay `env:"SHUTDOWN_DELAY" envDefault:"0s" about:"how long a server that is told to stop goes on as before, with /readyz saying no, so that load balancers send callers elsewhere first" accepts:"a duration from 0s to 5m, such as 10s"`
 
