@@ -25,6 +25,10 @@ import (
 // remember is how long a token that was found good is not looked up again; a revoked one is refused after this at the latest.
 const remember = 5 * time.Second
 
+// maxNone is how many tokens that are not good are remembered: none of them can become good, and whoever goes on trying one has it looked
+// up once in a while only.
+const maxNone = 10_000
+
 // prefix marks our tokens, so that people and secret scanners recognise one.
 const prefix = "rba_"
 
@@ -71,6 +75,7 @@ type Doorman struct {
 
 	mu    sync.Mutex
 	known map[[sha256.Size]byte]known
+	none  map[[sha256.Size]byte]time.Time // hashes of tokens that are not good, until when that is not looked up again
 	open  map[[sha256.Size]byte]time.Time // by session, until when it is not looked up again whether it was ended
 	used  map[int64]time.Time             // by token, when it is not stored yet
 	paces map[int64]*rate.Limiter         // by token
@@ -84,7 +89,7 @@ type known struct {
 // NewDoorman knows the stored tokens and, unless it is empty, adminToken.
 func NewDoorman(s *store.Store, adminToken string, log *slog.Logger) *Doorman {
 	d := &Doorman{
-		store: s, log: log, known: make(map[[sha256.Size]byte]known), open: make(map[[sha256.Size]byte]time.Time),
+		store: s, log: log, known: make(map[[sha256.Size]byte]known), none: make(map[[sha256.Size]byte]time.Time), open: make(map[[sha256.Size]byte]time.Time),
 		used: make(map[int64]time.Time), paces: make(map[int64]*rate.Limiter),
 	}
 	if adminToken != "" {
@@ -197,9 +202,13 @@ func (d *Doorman) Who(ctx context.Context, c Credential) (*models.Viewer, error)
 	if ok {
 		d.used[k.viewer.TokenID] = now
 	}
+	refused := now.Before(d.none[hash])
 	d.mu.Unlock()
 	if ok {
 		return k.viewer, nil
+	}
+	if refused {
+		return nil, nil
 	}
 	t, err := d.store.TokenByHash(ctx, hash[:])
 	if err != nil {
@@ -209,6 +218,10 @@ func (d *Doorman) Who(ctx context.Context, c Credential) (*models.Viewer, error)
 	defer d.mu.Unlock()
 	if t == nil || t.RevokedAt != nil || t.ExpiresAt != nil && !now.Before(*t.ExpiresAt) {
 		delete(d.known, hash)
+		if len(d.none) >= maxNone { // all at once: who tries so many different ones is not to have the oldest looked for as well
+			clear(d.none)
+		}
+		d.none[hash] = now.Add(remember)
 		return nil, nil
 	}
 	viewer := &models.Viewer{TokenID: t.ID, Name: t.Name, Role: t.Role}
@@ -288,6 +301,7 @@ func (d *Doorman) note(ctx context.Context) {
 			delete(d.known, hash)
 		}
 	}
+	maps.DeleteFunc(d.none, func(_ [sha256.Size]byte, until time.Time) bool { return time.Since(until) > 0 })
 	maps.DeleteFunc(d.open, func(_ [sha256.Size]byte, until time.Time) bool { return time.Since(until) > noteEvery })
 	d.mu.Unlock()
 	if err := d.store.NoteTokensUsed(ctx, used); err != nil && ctx.Err() == nil {
