@@ -113,6 +113,9 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, f *file) {
 		more, err = f.list.fill(r.Context(), out)
 	}
 	if err != nil {
+		if r.Context().Err() != nil { // nobody waits for it any more, and nothing went wrong
+			panic(http.ErrAbortHandler)
+		}
 		h.fail(w, http.StatusInternalServerError, err)
 		return
 	}
