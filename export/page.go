@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
-	"unicode/utf8"
 )
 
 // page is the lines that are written next.
@@ -50,9 +49,7 @@ func (p *page) cell(place int, text string) {
 	if place > 0 {
 		p.WriteByte(',')
 	}
-	if isFormula(text) {
-		text = "'" + text
-	}
+	text = harmless(text)
 	if !strings.ContainsAny(text, ",\"\r\n") {
 		p.WriteString(text)
 		return
@@ -62,9 +59,26 @@ func (p *page) cell(place int, text string) {
 	p.WriteByte('"')
 }
 
-// isFormula reports whether a spreadsheet may take a text for a formula, and do what a caller of createAlert wrote.
+// harmless keeps a spreadsheet from taking a text, or a part of it, for a formula, and doing what a caller of createAlert wrote. Where
+// the list separator is not the comma (in much of Europe it is the semicolon) a spreadsheet begins a new cell at a semicolon, a tab or
+// a line break in the middle of a field, and the quotes around that do not count.
 // https://owasp.org/www-community/attacks/CSV_Injection
-func isFormula(text string) bool {
-	first, _ := utf8.DecodeRuneInString(text)
-	return text != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", first)
+func harmless(text string) string {
+	const starters = "=+-@＝＋－＠"
+	if !strings.ContainsAny(text, starters+"\t\r\n") {
+		return text
+	}
+	var b strings.Builder
+	begins := true // nothing was written of the cell yet but quotes and spaces
+	for i, c := range text {
+		switch {
+		case i == 0 && strings.ContainsRune("\t\r\n", c):
+			b.WriteByte('\'')
+		case begins && strings.ContainsRune(starters, c):
+			b.WriteByte('\'')
+		}
+		b.WriteRune(c)
+		begins = strings.ContainsRune(";\t\r\n", c) || begins && (c == '"' || c == ' ')
+	}
+	return b.String()
 }
