@@ -208,7 +208,7 @@ test('a rustbucket is watched, goes offline and comes back', async (t) => {
   await dialog.getByRole('button', { name: 'Watch' }).click();
   await dialog.waitFor({ state: 'detached' });
   await row.getByText('Online').waitFor();
-  await row.getByText('5s').waitFor();
+  await row.locator('.interval', { hasText: '5s' }).waitFor();
   const { rustbucket } = await server.do('{ rustbucket(id: "BKT1") { heartbeat { intervalSeconds severity } } }');
   assert.deepEqual(rustbucket.heartbeat, { intervalSeconds: 5, severity: 'MEDIUM' });
 
