@@ -257,6 +257,41 @@ test('10,000 alerts scroll', async (t) => {
   assert.deepEqual(tried.complaints, []);
 });
 
+test('what happens to an alert while its page is on its way is seen', async (t) => {
+  const server = await Server.start(t);
+  const ids = [];
+  for (let i = 0; i < 60; i++) ids.push(await server.createAlert({ message: `alert ${i}.` }));
+  const opened = await openBrowser(t, server, {});
+  const { page } = opened;
+  let arrive;
+  const held = new Promise((resolve) => (arrive = resolve));
+  let asked = () => {};
+  const second = new Promise((resolve) => (asked = resolve));
+  await page.route('**/graphql', async (route) => {
+    const { query, variables } = route.request().postDataJSON() ?? {};
+    if (!query?.includes('query Alerts(') || !variables?.after) return route.continue();
+    const response = await route.fetch(); // the server has answered, and the answer takes its time
+    asked();
+    await held;
+    await route.fulfill({ response });
+  });
+  await server.do('mutation ($id: ID!) { resolveAlert(id: $id) { id } }', { id: ids[3] });
+  await page.goto(`${server.url}/`);
+  await signIn(page, token);
+  await live(page);
+  await rows(page).first().waitFor();
+  await page.evaluate(() => (document.querySelector('.list-box').scrollTop = 1e6));
+  await second;
+  await server.do('mutation ($gone: ID!, $back: ID!) { resolveAlert(id: $gone) { id } reopenAlert(id: $back) { id } }', { gone: ids[5], back: ids[3] });
+  await server.createAlert({ message: 'the last word' });
+  await page.getByRole('button', { name: '1 new alert' }).waitFor(); // so the events before it were heard, too
+  arrive();
+  await row(page, 'alert 4.').waitFor();
+  await row(page, 'alert 3.').waitFor();
+  assert.equal(await row(page, 'alert 5.').count(), 0);
+  assert.equal(await row(page, 'the last word').count(), 0);
+});
+
 test('a flood does not bury the page', async (t) => {
   const server = await Server.start(t);
   const { page, tried } = await open(t, server);

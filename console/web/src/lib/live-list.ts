@@ -45,10 +45,21 @@ export function useLiveList<T extends Node>(options: {
   const [fresh, setFresh] = useState<ReadonlySet<string>>(new Set());
   const held = waiting.of === id ? waiting.nodes : [];
   const early = useRef<FeedEvent[]>([]); // events from before the first page was there
+  const underway = useRef(new Set<FeedEvent[]>()); // for each further page that is on its way: the events since it was asked for
 
   const query = useInfiniteQuery({
     queryKey: key,
-    queryFn: ({ pageParam, signal }) => read(pageParam, pageParam === null ? firstPage : nextPages, signal),
+    queryFn: async ({ pageParam, signal }) => {
+      if (pageParam === null) return read(null, firstPage, signal);
+      const meanwhile: FeedEvent[] = [];
+      const above = client.getQueryData<Data>(key)?.pages.at(-1)?.nodes.at(-1)?.id;
+      underway.current.add(meanwhile);
+      try {
+        return upToDate(await read(pageParam, nextPages, signal), above, meanwhile);
+      } finally {
+        underway.current.delete(meanwhile);
+      }
+    },
     initialPageParam: null as string | null,
     getNextPageParam: ({ pageInfo }) => (pageInfo.hasNextPage ? pageInfo.endCursor : null),
     staleTime: Infinity,
@@ -62,6 +73,22 @@ export function useLiveList<T extends Node>(options: {
     // eslint-disable-next-line -- id stands for key
   }, [client, id]);
 
+  // What happened while a page was on its way may not be in it, and has been looked for in the others only. The page begins below
+  // the node above.
+  const upToDate = (page: PageOf<T>, above: string | undefined, events: FeedEvent[]): PageOf<T> => {
+    const nodes = new Map(page.nodes.map((node) => [node.id, node]));
+    const start = above ?? page.nodes[0]?.id;
+    const end = page.pageInfo.hasNextPage ? page.nodes.at(-1)?.id : undefined;
+    const within = (id: string) => start !== undefined && newer(id, start) < 0 && (end === undefined || newer(id, end) > 0);
+    for (const event of events) {
+      const node = nodeOf(event);
+      if (!node) continue;
+      if (isGone?.(event) || !matches(node)) nodes.delete(node.id);
+      else if (nodes.has(node.id) || within(node.id)) nodes.set(node.id, node);
+    }
+    return { ...page, nodes: [...nodes.values()].sort((a, b) => newer(b.id, a.id)) };
+  };
+
   // Puts new nodes where they belong, and counts them.
   const insert = (data: Data, nodes: T[], counted: number): Data => {
     const [head, ...rest] = data.pages;
@@ -71,6 +98,7 @@ export function useLiveList<T extends Node>(options: {
   };
 
   const apply = (events: FeedEvent[]) => {
+    for (const meanwhile of underway.current) meanwhile.push(...events);
     const data = client.getQueryData<Data>(key);
     if (!data) {
       early.current.push(...events);
