@@ -1,5 +1,5 @@
 # The server alone in an image: no shell, no package manager, nobody's root. `docker build -t rustbucket-alerts .`
-FROM golang:1.26 AS build
+FROM golang:1.26.8 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
