@@ -2,8 +2,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -15,7 +13,7 @@ async function atRest() {
   }
 }
 
-// With these rules, or with all. Fails when a finding is serious, or the page wider than its window; leaves a picture of it.
+// With these rules, or with all. Fails when a finding is serious, or the page wider than its window.
 export async function checkAccess(t, page, what, rules) {
   await page.evaluate(atRest);
   await page.evaluate(axe);
@@ -24,5 +22,4 @@ export async function checkAccess(t, page, what, rules) {
   for (const text of said) t.diagnostic(`${what}: ${text}`);
   assert.deepEqual(violations.filter(({ impact }) => ['serious', 'critical'].includes(impact)).map(({ id }) => id), [], `${what}: ${said.join('\n')}`);
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${what} is wider than the window`);
-  await page.screenshot({ path: join(tmpdir(), `alerts-console-${what.replaceAll(' ', '-')}-${process.pid}.png`) });
 }

@@ -1,14 +1,11 @@
 // The console's other views, as a person uses them: channels, deliveries, tokens, the audit log, the pause.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { test } from 'node:test';
+import { checkAccess } from './axe.mjs';
 import { openBrowser, signIn } from './browser.mjs';
 import { Receiver } from './receiver.mjs';
 import { Server, token } from './server.mjs';
 import { until } from './wait.mjs';
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 const live = (page) => page.locator('.live-line', { hasText: 'Live' }).waitFor({ state: 'attached' });
 const press = (within, name) => within.getByRole('button', { name, exact: true }).click();
@@ -358,16 +355,10 @@ for (const [device, options] of [
     await server.do('mutation { pauseNotifications(reason: "axe is at work") { since } }');
     const { page, tried } = await open(t, server, '/channels', { reducedMotion: 'reduce', ...options });
     const check = async (what) => {
-      await page.evaluate(axe);
       for (const colorScheme of ['light', 'dark']) {
         await page.emulateMedia({ colorScheme });
-        await until('the colours to have changed', () => page.evaluate(() => document.getAnimations().length === 0));
-        const { violations } = await page.evaluate(() => globalThis.axe.run());
-        const said = violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes.map(({ html }) => html).slice(0, 3).join(' | ')}`);
-        for (const text of said) t.diagnostic(`${what}, ${colorScheme}: ${text}`);
-        assert.deepEqual(violations.filter(({ impact }) => ['serious', 'critical'].includes(impact)).map(({ id }) => id), [], `${what}, ${colorScheme}: ${said.join('\n')}`);
+        await checkAccess(t, page, `${what}, ${colorScheme}`);
       }
-      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${what} is wider than the window`);
     };
     const at = async (path, seen) => {
       await page.goto(`${server.url}${path}`);

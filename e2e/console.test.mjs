@@ -1,17 +1,12 @@
 // The console as a person uses it, in a real browser that cannot reach any other host.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
+import { checkAccess } from './axe.mjs';
 import { openBrowser, signIn } from './browser.mjs';
 import { Cable, startPrefixProxy } from './proxies.mjs';
 import { Receiver } from './receiver.mjs';
 import { Server, token } from './server.mjs';
 import { until } from './wait.mjs';
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 const row = (page, text) => page.locator('.alert-row', { hasText: text });
 const rows = (page) => page.locator('.alert-row');
@@ -427,16 +422,7 @@ for (const [device, options] of [
       await server.do('mutation ($id: ID!) { acknowledgeAlert(id: $id, note: "a note") { id } assignAlert(id: $id, assignee: "Team") { id } }', { id });
       await server.do('mutation { resolveAlert(id: 3) { id } }');
       const { page, tried } = await openBrowser(t, server, { colorScheme, reducedMotion: 'reduce', ...options });
-      const check = async (what) => {
-        await page.evaluate(axe);
-        const { violations } = await page.evaluate(() => globalThis.axe.run());
-        const said = violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes.map(({ html }) => html).slice(0, 3).join(' | ')}`);
-        for (const text of said) t.diagnostic(`${what}: ${text}`);
-        assert.deepEqual(violations.filter(({ impact }) => ['serious', 'critical'].includes(impact)).map(({ id }) => id), [], `${what}: ${said.join('\n')}`);
-        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${what} is wider than the window`);
-        const picture = join(tmpdir(), `alerts-console-${device}-${colorScheme}-${what}-${process.pid}.png`);
-        await page.screenshot({ path: picture });
-      };
+      const check = (what) => checkAccess(t, page, what);
       await page.goto(`${server.url}/alerts?state=all`);
       await page.getByLabel('Token', { exact: true }).waitFor();
       await check('signing in');
