@@ -140,7 +140,7 @@ func (r *Resolver) apply(in *UpdateChannelInput, c *models.Channel) error {
 }
 
 // unmasked is a config to be tested with the secrets of the channel that it is meant for. They go to the host that has them, and
-// nowhere else: a test leaves nothing in the audit log.
+// nowhere else: so nobody is shown a secret by testing a channel against a receiver of their own.
 func (r *Resolver) unmasked(channelID int64, given models.ChannelConfig) (models.ChannelConfig, error) {
 	channel := r.Directory.Get(channelID)
 	if channel == nil {
