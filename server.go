@@ -204,7 +204,7 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 		Paused:      func(context.Context) (bool, error) { return directory.Pause() != nil, nil },
 		Subscribers: events.Readers, InFlight: dispatcher.InFlight,
 	})
-	sessions := access.NewSessions(doorman, s.Keyring(), func() { counted.RequestRefused(metrics.RequestToken) })
+	sessions := access.NewSessions(doorman, s.Keyring(), counted.RequestRefused)
 	r.sender.run(dispatcher.Run)
 	r.intake.run(func(ctx context.Context) { intake.Run(context.WithoutCancel(ctx), ctx.Done()) })
 	r.intake.run(func(ctx context.Context) { heartbeats.Run(context.WithoutCancel(ctx), ctx.Done()) })

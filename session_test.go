@@ -195,6 +195,33 @@ func TestSessions_RefusesWhatIsNoToken(t *testing.T) {
 	}
 }
 
+func TestSessions_NoTokenBeginsThemWithoutEnd(t *testing.T) {
+	s := startServer(t, "")
+	_, token := s.newToken("browser", models.Viewing)
+	begun := 0
+	for range 100 {
+		res, text := s.send(http.MethodPost, "/session", `{"token": "`+token+`"}`)
+		if res.StatusCode == http.StatusOK {
+			begun++
+			continue
+		}
+		if res.StatusCode != http.StatusTooManyRequests || !strings.Contains(text, "OVERLOADED") || res.Header.Get("Retry-After") != "1" || res.Header.Get("Set-Cookie") != "" {
+			t.Fatalf("refused with %d: %s", res.StatusCode, text)
+		}
+		break
+	}
+	if begun < 60 || begun > 90 { // it is one more a second meanwhile
+		t.Errorf("%d sessions were begun", begun)
+	}
+	_, other := s.newToken("another browser", models.Viewing)
+	if res, text := s.send(http.MethodPost, "/session", `{"token": "`+other+`"}`); res.StatusCode != http.StatusOK {
+		t.Errorf("another token: %d %s", res.StatusCode, text)
+	}
+	if _, text := s.send(http.MethodGet, "/metrics", "", "Authorization", "Bearer "+testToken); !strings.Contains(text, `requests_refused_total{reason="pace"} 1`) {
+		t.Error("the refusal is not counted")
+	}
+}
+
 func TestSessions_TheHeaderWins(t *testing.T) {
 	s := startServer(t, "")
 	_, token := s.newToken("script", models.Viewing)

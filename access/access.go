@@ -79,6 +79,8 @@ type Doorman struct {
 	open  map[[sha256.Size]byte]time.Time // by session, until when it is not looked up again whether it was ended
 	used  map[int64]time.Time             // by token, when it is not stored yet
 	paces map[int64]*rate.Limiter         // by token
+
+	signIns map[string]*rate.Limiter // by the viewer's name: ADMIN_TOKEN has no id
 }
 
 type known struct {
@@ -91,6 +93,7 @@ func NewDoorman(s *store.Store, adminToken string, log *slog.Logger) *Doorman {
 	d := &Doorman{
 		store: s, log: log, known: make(map[[sha256.Size]byte]known), none: make(map[[sha256.Size]byte]time.Time), open: make(map[[sha256.Size]byte]time.Time),
 		used: make(map[int64]time.Time), paces: make(map[int64]*rate.Limiter),
+		signIns: make(map[string]*rate.Limiter),
 	}
 	if adminToken != "" {
 		hash := sha256.Sum256([]byte(adminToken))

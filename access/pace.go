@@ -1,6 +1,7 @@
 package access
 
 import (
+	"maps"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -30,11 +31,24 @@ func (d *Doorman) MayCreate(v *models.Viewer, n int) error {
 	return nil
 }
 
+// signInsPerMinute is how many sessions a token may begin in a minute on one server, and at once. Each that is ended before its time
+// is a row until it would have been over: people never notice this bound, and no token fills a database.
+const signInsPerMinute = 60
+
+// mayBegin takes a session off what the viewer may begin.
+func (d *Doorman) mayBegin(v *models.Viewer) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	pace := d.signIns[v.Name]
+	if pace == nil {
+		pace = rate.NewLimiter(rate.Limit(float64(signInsPerMinute)/60), signInsPerMinute)
+		d.signIns[v.Name] = pace
+	}
+	return pace.Allow()
+}
+
 // forgetPaces drops those that have been quiet for long enough to begin anew. d.mu is held.
 func (d *Doorman) forgetPaces() {
-	for id, pace := range d.paces {
-		if pace.Tokens() >= float64(pace.Burst()) {
-			delete(d.paces, id)
-		}
-	}
+	maps.DeleteFunc(d.paces, func(_ int64, pace *rate.Limiter) bool { return pace.Tokens() >= float64(pace.Burst()) })
+	maps.DeleteFunc(d.signIns, func(_ string, pace *rate.Limiter) bool { return pace.Tokens() >= float64(pace.Burst()) })
 }

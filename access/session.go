@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rustbucket/alerts/metrics"
 	"github.com/rustbucket/alerts/models"
 	"github.com/rustbucket/alerts/seal"
 )
@@ -36,12 +37,13 @@ const (
 type Sessions struct {
 	doorman *Doorman
 	keyring *seal.Keyring
-	refused func()
+	refused func(reason string)
 	pages   http.CrossOriginProtection
 }
 
-// NewSessions makes the sessions of the doorman's tokens. refused is called for every token that is not good.
-func NewSessions(d *Doorman, k *seal.Keyring, refused func()) *Sessions {
+// NewSessions makes the sessions of the doorman's tokens. refused is called with the reason, one of metrics', for every request for
+// a session that is refused because of its token.
+func NewSessions(d *Doorman, k *seal.Keyring, refused func(reason string)) *Sessions {
 	return &Sessions{doorman: d, keyring: k, refused: refused}
 }
 
@@ -135,9 +137,15 @@ func (s *Sessions) begin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if viewer == nil {
-		s.refused()
+		s.refused(metrics.RequestToken)
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		refuse(w, http.StatusUnauthorized, models.Unauthenticated, "the token is not valid: it is mistyped, expired or revoked")
+		return
+	}
+	if !s.doorman.mayBegin(viewer) {
+		s.refused(metrics.RequestPace)
+		w.Header().Set("Retry-After", "1")
+		refuse(w, http.StatusTooManyRequests, models.Overloaded, "the token has begun as many sessions as it may in a minute: try again in a moment")
 		return
 	}
 	setCookie(w, r, s.sealed(shown.hash, time.Now().Add(sessionLife)), int(sessionLife/time.Second))
