@@ -218,6 +218,22 @@ func TestStreams_UpdatesAndFilters(t *testing.T) {
 	})
 }
 
+func TestStreams_OneThatSelectsNothingIsToldWhy(t *testing.T) {
+	s := startServer(t, "")
+	for _, query := range []string{
+		`subscription { feed @skip(if: true) { cursor } }`,
+		`subscription($want: Boolean = false) { ... @include(if: $want) { alertCreated { id } } }`,
+	} {
+		sub := s.subscribe(t, query, nil)
+		if err := <-sub.errs; !strings.Contains(err, "BAD_USER_INPUT") || !strings.Contains(err, "@skip") {
+			t.Errorf("%s: %s", query, err)
+		}
+		if e, open := <-sub.events; open {
+			t.Errorf("%s: %v", query, e)
+		}
+	}
+}
+
 func TestStreams_WhoAskTheSameAreAnsweredTheSame(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *server) {
 		r := newReceiver(t)

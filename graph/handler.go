@@ -40,6 +40,7 @@ const (
 	initTimeout        = 10 * time.Second // for connection_init after a socket was opened
 	pingInterval       = 25 * time.Second // a socket that answers none for twice as long is dead
 	sseWriteTimeout    = 10 * time.Second // a reader that takes nothing for this long is cut off
+	subscriptionOfNone = "a subscription has exactly one field: leave out @skip and @include at its top"
 	subscriptionByPost = "a subscription needs a stream: send it over WebSocket, or with the header Accept: text/event-stream"
 	notARequest        = `the body is not a request: send JSON such as {"query": "{ viewer { name } }", "variables": {}}`
 	methodNotAllowed   = "GET is for queries: send a mutation by POST, a subscription over WebSocket or SSE"

@@ -158,6 +158,9 @@ func (r *Resolver) subscribed(ctx context.Context, next graphql.OperationHandler
 	if ctx.Value(visitKey{}) == nil {
 		return graphql.OneShot(&graphql.Response{Errors: gqlerror.List{refusal(models.BadUserInput, subscriptionByPost)}})
 	}
+	if len(graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Subscription"})) != 1 {
+		return graphql.OneShot(&graphql.Response{Errors: gqlerror.List{refusal(models.BadUserInput, subscriptionOfNone)}})
+	}
 	// What is answered may be another's answer as well, so it must not know more of the caller than the role.
 	role := access.ViewerFrom(ctx).Role
 	ctx = access.WithViewer(ctx, &models.Viewer{Role: role})
