@@ -151,6 +151,7 @@ test('a server that stops closes with 1012, and graphql-ws comes back to the nex
 
   await server.stop();
   assert.equal((await raw.closed()).code, 1012);
+  await until('the client to see it closed', () => closes.length > 0);
   assert.equal(closes[0], 1012);
   assert.ok(!raw.messages.items.some(({ type }) => type === 'complete'), 'the subscription was told that it is complete');
   await server.start();
