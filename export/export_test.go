@@ -78,7 +78,7 @@ func start(t *testing.T, url, driver, source string) *exporter {
 	t.Cleanup(func() { e.db.Close() })
 	doorman := access.NewDoorman(s, token, log)
 	e.handler = &Handler{
-		Store: s, Doorman: doorman, Sessions: access.NewSessions(doorman, keys, func() {}), Crowd: access.NewExportCrowd(),
+		Store: s, Doorman: doorman, Sessions: access.NewSessions(doorman, keys, func(string) {}), Crowd: access.NewExportCrowd(),
 		Metrics: metrics.New("test", log), Log: log,
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
