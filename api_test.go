@@ -484,6 +484,7 @@ func TestAPI_LetsRolesDoWhatTheyMay(t *testing.T) {
 		for _, query := range []string{
 			`{ alerts { nodes { acknowledgedBy } } }`, `{ alerts { nodes { resolvedBy } } }`, `{ alerts { nodes { assignee } } }`, `{ alerts { nodes { history { text } } } }`,
 			`{ alerts(filter: {assignee: "team storage"}) { totalCount } }`, `{ alerts(filter: {isSilenced: true}) { totalCount } }`, `{ alerts(filter: {isSilenced: false}) { nodes { id } } }`,
+			`{ alerts(filter: {silenceId: 1}) { totalCount } }`,
 		} {
 			if a := s.as(tokens["REPORTER"], query, nil); len(a.Errors) == 0 || a.Errors[0].Extensions.Code != "FORBIDDEN" || at(a.Data, "alerts", "totalCount") != nil {
 				t.Errorf("a reporter asks %s: %+v", query, a)

@@ -48,6 +48,7 @@ func TestSilence_NobodyIsToldOfWhatItNames(t *testing.T) {
 		s.createChannel("high only", webhook(r.URL), "minSeverity", "HIGH")
 		stream := s.subscribe(t, `subscription { alertCreated(filter: {isSilenced: true}) { id silence { reason silencedAlerts } routing { reason } } }`, nil)
 		audible := s.subscribe(t, `subscription { alertCreated(filter: {isSilenced: false}) { id silence { reason } } }`, nil)
+		second := s.subscribe(t, `subscription { alertCreated(filter: {silenceId: 1}) { type silence { id } } }`, nil)
 		short := s.silence("types", []any{"disk", "cpu"}, "endsAt", time.Now().Add(time.Minute))
 		x := s.silence("types", []any{"disk"}, "rustbucketIds", []any{"BKT1", 2})
 		if x["isActive"] != true || x["createdBy"] != "ADMIN_TOKEN" || x["silencedAlerts"] != 0.0 || x["endedAt"] != nil || x["startsAt"] != x["createdAt"] ||
@@ -89,6 +90,13 @@ func TestSilence_NobodyIsToldOfWhatItNames(t *testing.T) {
 			if at(list, "totalCount") != want || len(at(list, "nodes").([]any)) != int(want) || (at(list, "nodes", 0, "silence") != nil) != silenced {
 				t.Errorf("silenced %v: %v", silenced, list)
 			}
+		}
+		list := s.do(`query($id: ID!) { alerts(filter: {silenceId: $id}) { totalCount nodes { type silence { id } } } }`, map[string]any{"id": short["id"]})["alerts"]
+		if at(list, "totalCount") != 1.0 || at(list, "nodes", 0, "type") != "cpu" || at(list, "nodes", 0, "silence", "id") != short["id"] {
+			t.Errorf("of one silence: %v", list)
+		}
+		if e := at(second.next(), "alertCreated"); at(e, "type") != "cpu" || at(e, "silence", "id") != short["id"] {
+			t.Errorf("streamed of one silence: %v", e)
 		}
 		s.wantSamples("silenced_total 3", `created_total{source="api"} 4`)
 

@@ -160,8 +160,11 @@ test('a silence that is made in the console keeps alerts from being told, until 
 
   assert.deepEqual(await reasons({ rustbucket: node(1), message: 'silenced' }), ['SILENCED']);
   assert.deepEqual(await reasons({ rustbucket: node(0) }), ['MATCHED']);
+  await server.do('mutation ($endsAt: Time!) { createSilence(input: { types: ["disk_full"], reason: "of everywhere", endsAt: $endsAt }) { id } }', { endsAt: new Date(Date.now() + 60_000) });
+  assert.deepEqual(await reasons({ rustbucket: node(0), message: 'silenced by the other' }), ['SILENCED']);
+  await server.do('mutation { endSilence(id: 2) { id } }');
   await entry.getByRole('link', { name: '1 alert silenced' }).click();
-  await page.waitForURL('**/alerts?*silenced=yes*');
+  await page.waitForURL('**/alerts?state=all&silence=1');
   await until('the one alert', async () => (await page.locator('.alert-row .message').allInnerTexts()).join() === 'silenced');
 
   await page.goBack();

@@ -128,6 +128,7 @@ func alerts(s *store.Store, p *params) source {
 		Types: list(p, "types", text), Severities: list(p, "severities", enum[models.Severity]),
 		MinSeverity: single(p, "minSeverity", enum[models.Severity]), States: list(p, "states", enum[models.AlertState]),
 		IsResolved: single(p, "isResolved", truth), Assignee: single(p, "assignee", text), IsSilenced: single(p, "isSilenced", truth),
+		SilenceID:    single(p, "silenceId", id),
 		RustbucketID: single(p, "rustbucketId", text), CreatedAfter: single(p, "createdAfter", moment),
 		CreatedBefore: single(p, "createdBefore", moment), Search: single(p, "search", text),
 	}

@@ -1688,6 +1688,8 @@ input AlertFilter {
   search: String
   "A silence held for it when it came in, or none did. FORBIDDEN to a REPORTER, as is the silence."
   isSilenced: Boolean
+  "This silence held for it when it came in. FORBIDDEN to a REPORTER, as is the silence."
+  silenceId: ID
 }
 
 "With which alerts something is done: exactly one of its fields."
@@ -14501,7 +14503,7 @@ func (ec *executionContext) unmarshalInputAlertFilter(ctx context.Context, obj a
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"types", "severities", "minSeverity", "states", "isResolved", "assignee", "rustbucketId", "createdAfter", "createdBefore", "search", "isSilenced"}
+	fieldsInOrder := [...]string{"types", "severities", "minSeverity", "states", "isResolved", "assignee", "rustbucketId", "createdAfter", "createdBefore", "search", "isSilenced", "silenceId"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -14585,6 +14587,13 @@ func (ec *executionContext) unmarshalInputAlertFilter(ctx context.Context, obj a
 				return it, err
 			}
 			it.IsSilenced = data
+		case "silenceId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("silenceId"))
+			data, err := ec.unmarshalOID2ᚖint64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SilenceID = data
 		}
 	}
 	return it, nil

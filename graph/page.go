@@ -200,6 +200,8 @@ func mayFilter(ctx context.Context, f *models.AlertFilter) error {
 		return refuse("assignee")
 	case f.IsSilenced != nil:
 		return refuse("isSilenced")
+	case f.SilenceID != nil:
+		return refuse("silenceId")
 	}
 	return nil
 }

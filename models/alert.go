@@ -201,6 +201,7 @@ type AlertFilter struct {
 	CreatedBefore *time.Time // before this moment
 	Search        *string    // part of type or message, whatever the case
 	IsSilenced    *bool      // a silence held for it when it came in, or none did
+	SilenceID     *int64     // this silence held for it when it came in
 	CreatedBy     *int64     // by this token; set by the server for a REPORTER, never by a caller
 }
 

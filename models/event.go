@@ -44,6 +44,7 @@ func (f *AlertFilter) Match(a *Alert) bool {
 		(f.CreatedBefore == nil || a.CreatedAt.Before(*f.CreatedBefore)) &&
 		(f.Search == nil || containsFold(a.Type, *f.Search) || containsFold(a.Message, *f.Search)) &&
 		(f.IsSilenced == nil || *f.IsSilenced == (a.SilenceID != nil)) &&
+		(f.SilenceID == nil || a.SilenceID != nil && *a.SilenceID == *f.SilenceID) &&
 		(f.CreatedBy == nil || a.CreatedBy == *f.CreatedBy)
 }
 

@@ -435,6 +435,9 @@ func filterAlerts(q *bun.SelectQuery, f *models.AlertFilter) *bun.SelectQuery {
 	} else if f.IsSilenced != nil {
 		q = q.Where("a.silence_id IS NULL")
 	}
+	if f.SilenceID != nil {
+		q = q.Where("a.silence_id = ?", *f.SilenceID)
+	}
 	if f.CreatedBy != nil {
 		q = q.Where("a.created_by = ?", *f.CreatedBy)
 	}

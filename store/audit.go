@@ -198,6 +198,9 @@ func auditedAlertFilter(f *models.AlertFilter) map[string]any {
 			noted[name] = *is
 		}
 	}
+	if f.SilenceID != nil {
+		noted["silenceId"] = strconv.FormatInt(*f.SilenceID, 10)
+	}
 	return noted
 }
 

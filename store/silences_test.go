@@ -165,12 +165,21 @@ func TestStore_CountsSilencedAlertsAndFindsThem(t *testing.T) {
 		if err != nil || counts[one.ID] != 4 || counts[two.ID] != 3 || counts[999] != 0 {
 			t.Errorf("counted %v, %v", counts, err)
 		}
-		for _, silenced := range []bool{true, false} {
-			f := &models.AlertFilter{IsSilenced: &silenced}
+		for name, c := range map[string]struct {
+			f    *models.AlertFilter
+			want int
+		}{
+			"silenced":         {&models.AlertFilter{IsSilenced: new(true)}, 7},
+			"not silenced":     {&models.AlertFilter{IsSilenced: new(false)}, 3},
+			"by the one":       {&models.AlertFilter{SilenceID: &one.ID}, 4},
+			"by the other":     {&models.AlertFilter{SilenceID: &two.ID}, 3},
+			"by none there is": {&models.AlertFilter{SilenceID: new(int64(999))}, 0},
+		} {
+			f := c.f
 			found, err := s.Alerts(t.Context(), f, 0, 100)
 			n, countErr := s.CountAlerts(t.Context(), f)
-			if err != nil || countErr != nil || n != len(found) || len(found) != map[bool]int{true: 7, false: 3}[silenced] {
-				t.Errorf("silenced %v: %d found, %d counted, %v, %v", silenced, len(found), n, err, countErr)
+			if err != nil || countErr != nil || n != len(found) || len(found) != c.want {
+				t.Errorf("%s: %d found, %d counted, %v, %v", name, len(found), n, err, countErr)
 			}
 			for _, a := range found {
 				if !f.Match(a) {

@@ -7,7 +7,7 @@ import { PopoverButton } from '../ui/dialog.tsx';
 import { Chip, Choice, SearchField, Select, Toggles } from '../ui/fields.tsx';
 import { FilterIcon } from '../ui/icons.tsx';
 import { known } from '../lib/address.ts';
-import { periods, shownState, shownStates, type Period, type ShownState } from './filter.ts';
+import { periods, shownState, shownStates, silenceIn, type Period, type ShownState } from './filter.ts';
 
 export type Counts = Partial<Record<ShownState, number>>;
 
@@ -33,6 +33,7 @@ export function FilterBar({ params, change, counts, seen }: Props) {
   const types = params.getAll('type');
   const period = known(params.getAll('since'), Object.keys(periods) as Period[])[0] ?? '';
   const silenced = known(params.getAll('silenced'), ['yes', 'no'] as const)[0];
+  const silence = silenceIn(params);
   const single = (name: 'rustbucket' | 'assignee', title: string) => {
     const value = params.get(name);
     return value && <Chip label={`${title} ${value}`} onRemove={() => change({ [name]: null })}>{`${title}: ${value}`}</Chip>;
@@ -75,6 +76,7 @@ export function FilterBar({ params, change, counts, seen }: Props) {
       {single('rustbucket', 'Rustbucket')}
       {single('assignee', 'Assignee')}
       {silenced && <Chip label="Silenced" onRemove={() => change({ silenced: null })}>{silenced === 'yes' ? 'Silenced only' : 'Without silenced'}</Chip>}
+      {silence && <Chip label={`Silenced by silence ${silence}`} onRemove={() => change({ silence: null })}>{`By silence ${silence}`}</Chip>}
       {moment('from')}
       {moment('to')}
     </>

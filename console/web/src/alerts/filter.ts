@@ -26,6 +26,9 @@ const moment = (text: string | null) => {
   return date && !Number.isNaN(date.getTime()) ? date.toISOString() : undefined;
 };
 
+// Of the silence that is asked for, its number.
+export const silenceIn = (params: URLSearchParams) => /^[1-9]\d{0,17}$/.exec(params.get('silence') ?? '')?.[0];
+
 // Without the states: what is counted by state.
 export function filterWithoutStates(params: URLSearchParams): AlertFilter {
   const filter: AlertFilter = {};
@@ -39,6 +42,8 @@ export function filterWithoutStates(params: URLSearchParams): AlertFilter {
   if (assignee) filter.assignee = assignee;
   const silenced = params.get('silenced');
   if (silenced === 'yes' || silenced === 'no') filter.isSilenced = silenced === 'yes';
+  const silence = silenceIn(params);
+  if (silence) filter.silenceId = silence;
   const search = params.get('q');
   if (search) filter.search = search;
   const period = known(params.getAll('since'), Object.keys(periods) as Period[])[0];
@@ -55,13 +60,14 @@ export function filterOf(params: URLSearchParams): AlertFilter {
 }
 
 export function matches(filter: AlertFilter, alert: AlertRowFragment): boolean {
-  const { states, severities, types, rustbucketId, assignee, isSilenced, search, createdAfter, createdBefore } = filter;
+  const { states, severities, types, rustbucketId, assignee, isSilenced, silenceId, search, createdAfter, createdBefore } = filter;
   if (states && !states.includes(alert.state)) return false;
   if (severities && !severities.includes(alert.severity)) return false;
   if (types && !types.includes(alert.type)) return false;
   if (rustbucketId && alert.rustbucket?.id !== rustbucketId) return false;
   if (assignee && alert.assignee !== assignee) return false;
   if (isSilenced != null && (alert.silence !== null) !== isSilenced) return false;
+  if (silenceId && alert.silence?.id !== silenceId) return false;
   const at = Date.parse(alert.createdAt);
   if (createdAfter && at < Date.parse(createdAfter)) return false;
   if (createdBefore && at >= Date.parse(createdBefore)) return false;

@@ -1,6 +1,6 @@
 // Addresses of the lists, with a filter.
 type Value = string | readonly string[] | null | undefined;
-type AlertsLink = { state?: Value; severity?: Value; type?: Value; rustbucket?: Value; silenced?: Value; from?: Value; to?: Value };
+type AlertsLink = { state?: Value; severity?: Value; type?: Value; rustbucket?: Value; silence?: Value; from?: Value; to?: Value };
 type DeliveriesLink = { status?: Value; channel?: Value; from?: Value; to?: Value };
 type SilencesLink = { types?: Value; severities?: Value; rustbucket?: Value };
 

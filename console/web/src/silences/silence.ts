@@ -14,14 +14,5 @@ export function phaseOf(silence: Silence, now: number): Phase {
   return Date.parse(silence.startsAt) > now ? 'coming' : 'active';
 }
 
-// The alerts that came in silenced meanwhile and are of its kind.
-export const silencedLink = (silence: Silence) =>
-  alertsLink({
-    state: 'all',
-    silenced: 'yes',
-    severity: silence.severities,
-    type: silence.types,
-    rustbucket: silence.rustbucketIds.length === 1 ? silence.rustbucketIds : null, // the list knows one at a time
-    from: silence.startsAt,
-    to: endOf(silence),
-  });
+// The alerts that it has silenced.
+export const silencedLink = ({ id }: Silence) => alertsLink({ state: 'all', silence: id });
