@@ -226,6 +226,23 @@ test('what failed is sent again all at once, and what waits is seen and cancelle
   assert.deepEqual(tried.complaints, []);
 });
 
+test('how many there are holds when more than is shown fails again', async (t) => {
+  const server = await Server.start(t);
+  const receiver = await Receiver.start(t);
+  receiver.answer = () => ({ status: 400, headers: {} });
+  await server.createWebhook('hook', receiver.url);
+  const inputs = Array.from({ length: 80 }, (_, n) => ({ type: 'e2e', message: `alert ${n}` }));
+  await server.do('mutation ($inputs: [CreateAlertInput!]!) { createAlerts(inputs: $inputs) { id } }', { inputs });
+  await until('all to fail', async () => (await countOf(server, 'FAILED')) === 80);
+  const { page } = await open(t, server, '/deliveries?status=FAILED');
+  const count = page.locator('.page-head .count');
+  await count.getByText('80', { exact: true }).waitFor();
+  await press(page, 'Retry 80 failed');
+  await press(dialog(page), 'Retry all');
+  await page.getByText('0 delivered, 80 failed again.').waitFor();
+  await count.getByText('80', { exact: true }).waitFor();
+});
+
 test('notifications are paused and resumed, and every page says so', async (t) => {
   const server = await Server.start(t);
   const { page } = await open(t, server, '/channels');

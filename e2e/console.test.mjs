@@ -277,7 +277,7 @@ test('what happens to an alert while its page is on its way is seen', async (t) 
   await rows(page).first().waitFor();
   await page.evaluate(() => (document.querySelector('.list-box').scrollTop = 1e6));
   await second;
-  await server.do('mutation ($gone: ID!, $back: ID!) { resolveAlert(id: $gone) { id } reopenAlert(id: $back) { id } }', { gone: ids[5], back: ids[3] });
+  await server.do('mutation ($gone: ID!, $above: ID!, $back: ID!) { gone: resolveAlert(id: $gone) { id } above: resolveAlert(id: $above) { id } reopenAlert(id: $back) { id } }', { gone: ids[5], above: ids[58], back: ids[3] });
   await server.createAlert({ message: 'the last word' });
   await page.getByRole('button', { name: '1 new alert' }).waitFor(); // so the events before it were heard, too
   arrive();
@@ -285,6 +285,10 @@ test('what happens to an alert while its page is on its way is seen', async (t) 
   await row(page, 'alert 3.').waitFor();
   assert.equal(await row(page, 'alert 5.').count(), 0);
   assert.equal(await row(page, 'the last word').count(), 0);
+  // Nor has the page brought back what has left the list above it.
+  await page.evaluate(() => (document.querySelector('.list-box').scrollTop = 0));
+  await row(page, 'alert 57.').waitFor();
+  assert.equal(await row(page, 'alert 58.').count(), 0);
 });
 
 test('a flood does not bury the page', async (t) => {

@@ -1,11 +1,10 @@
-import { useQueryClient, type InfiniteData } from '@tanstack/react-query';
+import { useQueryClient } from '@tanstack/react-query';
 import { request } from '../api/client.ts';
 import { useFeed } from '../api/feed.ts';
 import { DeliveriesDocument, type DeliveryFilter } from '../gql/graphql.ts';
+import type { Pages } from '../lib/live-list.ts';
 import { useThrottled } from '../lib/throttle.ts';
 import { shows, type Delivery } from './filter.ts';
-
-type Page = { nodes: Delivery[]; pageInfo: { hasNextPage: boolean; endCursor: string | null }; totalCount: number };
 
 const newest = 100;
 
@@ -18,7 +17,7 @@ export function useUntold(key: readonly unknown[], filter: DeliveryFilter, may: 
     if (!may || !shows(filter, 'PENDING')) return;
     request(DeliveriesDocument, { filter, first: newest, after: null }).then(
       ({ deliveries }) =>
-        client.setQueryData<InfiniteData<Page, string | null>>(key, (data) => {
+        client.setQueryData<Pages<Delivery>>(key, (data) => {
           const [head, ...rest] = data?.pages ?? [];
           if (!data || !head) return data;
           const known = new Set(data.pages.flatMap((page) => page.nodes.map(({ id }) => id)));
@@ -26,7 +25,7 @@ export function useUntold(key: readonly unknown[], filter: DeliveryFilter, may: 
           const unknown = deliveries.nodes.filter(({ id }) => !known.has(id) && (BigInt(id) > first || !head.pageInfo.hasNextPage));
           if (unknown.length === 0) return data;
           const nodes = [...unknown, ...head.nodes].sort((a, b) => (BigInt(a.id) < BigInt(b.id) ? 1 : -1));
-          return { ...data, pages: [{ ...head, nodes, totalCount: deliveries.totalCount }, ...rest] };
+          return { pages: [{ ...head, nodes }, ...rest].map((page) => ({ ...page, totalCount: deliveries.totalCount })) };
         }),
       () => {}, // the next one tries again
     );

@@ -1,10 +1,11 @@
 // A list that is read page by page, newest first, and kept true by the feed: alerts, deliveries.
-import { useInfiniteQuery, useQueryClient, type InfiniteData, type QueryKey } from '@tanstack/react-query';
+import { useQuery, useQueryClient, type QueryKey } from '@tanstack/react-query';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useFeed, type FeedEvent } from '../api/feed.ts';
 
 type Node = { id: string };
 type PageOf<T> = { nodes: T[]; pageInfo: { hasNextPage: boolean; endCursor: string | null }; totalCount: number };
+export type Pages<T> = { pages: PageOf<T>[] };
 
 const firstPage = 50;
 const nextPages = 200;
@@ -29,6 +30,12 @@ export type LiveList<T> = {
 // Ids are numbers, and the newest has the largest.
 const newer = (a: string, b: string) => a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
 
+// Where the next page begins; null when all is read.
+const nextOf = (data: Pages<unknown> | undefined) => {
+  const info = data?.pages.at(-1)?.pageInfo;
+  return info?.hasNextPage ? info.endCursor : null;
+};
+
 export function useLiveList<T extends Node>(options: {
   key: QueryKey;
   read: (after: string | null, first: number, signal: AbortSignal) => Promise<PageOf<T>>;
@@ -47,27 +54,50 @@ export function useLiveList<T extends Node>(options: {
   const early = useRef<FeedEvent[]>([]); // events from before the first page was there
   const underway = useRef(new Set<FeedEvent[]>()); // for each further page that is on its way: the events since it was asked for
 
-  const query = useInfiniteQuery({
+  type Data = Pages<T>;
+  const query = useQuery({
     queryKey: key,
-    queryFn: async ({ pageParam, signal }) => {
-      if (pageParam === null) return read(null, firstPage, signal);
-      const meanwhile: FeedEvent[] = [];
-      const above = client.getQueryData<Data>(key)?.pages.at(-1)?.nodes.at(-1)?.id;
-      underway.current.add(meanwhile);
-      try {
-        return upToDate(await read(pageParam, nextPages, signal), above, meanwhile);
-      } finally {
-        underway.current.delete(meanwhile);
-      }
-    },
-    initialPageParam: null as string | null,
-    getNextPageParam: ({ pageInfo }) => (pageInfo.hasNextPage ? pageInfo.endCursor : null),
+    queryFn: async ({ signal }): Promise<Data> => ({ pages: [await read(null, firstPage, signal)] }),
     staleTime: Infinity,
     gcTime: 0, // once it is not listened for, it is not true any more
   });
-  type Data = InfiniteData<PageOf<T>, string | null>;
+
+  // The further page that is asked for, by where it begins. It is put behind what the list is when it comes, not when it was asked for, so
+  // that what happens meanwhile is not undone.
+  const [further, setFurther] = useState<{ after: string; failed: boolean } | null>(null);
+  const asked = useRef<AbortController | null>(null);
+  const next = nextOf(query.data);
+  const failed = further !== null && further.after === next && further.failed;
+
+  const readMore = async () => {
+    if (next === null || asked.current) return;
+    const turn = new AbortController();
+    const meanwhile: FeedEvent[] = [];
+    const above = query.data?.pages.at(-1)?.nodes.at(-1)?.id;
+    asked.current = turn;
+    underway.current.add(meanwhile);
+    setFurther({ after: next, failed: false });
+    try {
+      const page = await read(next, nextPages, turn.signal);
+      turn.signal.throwIfAborted();
+      client.setQueryData<Data>(key, (data) => data && (nextOf(data) === next ? { pages: [...data.pages, upToDate(page, above, meanwhile)] } : data));
+      setFurther(null);
+    } catch {
+      if (!turn.signal.aborted) setFurther({ after: next, failed: true });
+    } finally {
+      underway.current.delete(meanwhile);
+      if (asked.current === turn) asked.current = null;
+    }
+  };
+  const begin = () => {
+    asked.current?.abort();
+    asked.current = null;
+  };
+  useEffect(() => begin, [id]);
 
   const reload = useCallback(() => {
+    begin();
+    setFurther(null);
     setWaiting({ of: id, nodes: [] });
     void client.resetQueries({ queryKey: key, exact: true });
     // eslint-disable-next-line -- id stands for key
@@ -89,12 +119,13 @@ export function useLiveList<T extends Node>(options: {
     return { ...page, nodes: [...nodes.values()].sort((a, b) => newer(b.id, a.id)) };
   };
 
-  // Puts new nodes where they belong, and counts them.
+  // Puts new nodes where they belong, and counts them. What leaves or enters the list further down, where it is not read yet, cannot be
+  // counted: the page that was read last knows best.
   const insert = (data: Data, nodes: T[], counted: number): Data => {
     const [head, ...rest] = data.pages;
     if (!head) return data;
     const all = [...nodes, ...head.nodes].sort((a, b) => newer(b.id, a.id));
-    return { ...data, pages: [{ ...head, nodes: all, totalCount: head.totalCount + counted }, ...rest] };
+    return { pages: [{ ...head, nodes: all }, ...rest].map((page) => ({ ...page, totalCount: page.totalCount + counted })) };
   };
 
   const apply = (events: FeedEvent[]) => {
@@ -151,7 +182,7 @@ export function useLiveList<T extends Node>(options: {
                   ? { ...page, nodes: page.nodes.flatMap((node) => (changed.has(node.id) ? (changed.get(node.id) ?? []) : node)) }
                   : page,
               );
-        return insert({ ...before, pages }, release, counted);
+        return insert({ pages }, release, counted);
       });
     }
     setWaiting({ of: id, nodes: hold ? [...now.values()].slice(-mostFresh - 1) : [] });
@@ -187,7 +218,7 @@ export function useLiveList<T extends Node>(options: {
   }, [query.data]);
 
   const more = () => {
-    if (query.hasNextPage && !query.isFetchingNextPage && !query.isFetchNextPageError) void query.fetchNextPage();
+    if (!failed) void readMore();
   };
   // All that was read has left the filter, and there is more.
   useEffect(() => {
@@ -196,14 +227,14 @@ export function useLiveList<T extends Node>(options: {
 
   return {
     items,
-    total: query.data?.pages[0]?.totalCount,
+    total: query.data && next === null && held.length <= mostFresh ? items.length + held.length : query.data?.pages.at(-1)?.totalCount,
     isLoading: query.isPending,
     error: query.error,
-    hasMore: query.hasNextPage,
-    isLoadingMore: query.isFetchingNextPage,
+    hasMore: next !== null,
+    isLoadingMore: further !== null && further.after === next && !failed,
     more,
-    moreFailed: query.isFetchNextPageError,
-    retryMore: () => void query.fetchNextPage(),
+    moreFailed: failed,
+    retryMore: () => void readMore(),
     held: held.length,
     release,
     reload,
