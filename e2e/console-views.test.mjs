@@ -109,6 +109,48 @@ test('a channel is made by its form, tested before it is saved, and changed with
   assert.deepEqual(tried.complaints, []);
 });
 
+test('who leaves a form with unsaved changes is asked', async (t) => {
+  const server = await Server.start(t);
+  const id = await server.createWebhook('Ticket system', 'https://example.com/hook');
+  const { page, tried } = await open(t, server, '/channels', { viewport: { width: 390, height: 800 } });
+  await page.getByRole('link', { name: 'Ticket system' }).click();
+  await press(page, 'Edit');
+  const name = page.getByLabel('Name', { exact: true });
+  await name.waitFor();
+  assert.equal(await page.locator('.page-body').evaluate((body) => body.scrollTop), 0, 'the form does not begin at its top');
+  await name.fill('Tickets');
+  const leave = dialog(page).filter({ hasText: 'Leave without saving?' });
+  const stay = async () => {
+    await press(leave, 'Stay');
+    await leave.waitFor({ state: 'detached' });
+    assert.equal(await name.inputValue(), 'Tickets');
+    assert.equal(new URL(page.url()).search, '?edit=1');
+  };
+  await page.getByRole('link', { name: 'Deliveries' }).click();
+  await stay();
+  await page.goBack();
+  await stay();
+  await page.goBack();
+  await press(leave, 'Leave');
+  await page.getByRole('heading', { name: 'Health' }).waitFor();
+  assert.equal(page.url(), `${server.url}/channels/${id}`);
+
+  await press(page, 'Edit');
+  await name.fill('Tickets');
+  await press(page, 'Save');
+  await page.getByText('Tickets is saved').waitFor();
+  await page.getByRole('link', { name: 'Deliveries' }).click();
+  await page.getByText('Nothing was sent yet').waitFor();
+
+  // Nor does a click beside a dialog lose what was typed into it.
+  await page.goto(`${server.url}/silences`);
+  await page.getByRole('button', { name: 'New silence' }).first().click();
+  await dialog(page).getByLabel('Reason').fill('Disks are being replaced');
+  await page.mouse.click(5, 5);
+  assert.equal(await dialog(page).getByLabel('Reason').inputValue(), 'Disks are being replaced');
+  assert.deepEqual(tried.complaints, []);
+});
+
 test('every type has its form, drawn from what the server tells', async (t) => {
   const server = await Server.start(t);
   const { page, tried } = await open(t, server, '/channels/new');

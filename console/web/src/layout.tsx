@@ -7,10 +7,11 @@ import { signOut, type Viewer } from './api/session.ts';
 import { playgroundURL } from './base.ts';
 import { announced } from './lib/announce.ts';
 import { useHotkeys } from './lib/hotkeys.ts';
+import { leave, leaving } from './lib/leave.ts';
 import { useStore } from './lib/store.ts';
 import { PauseBanner } from './pause/pause-banner.tsx';
 import { chooseTheme, theme, type Theme } from './lib/theme.ts';
-import { Menu, type MenuEntry } from './ui/dialog.tsx';
+import { Confirm, Menu, type MenuEntry } from './ui/dialog.tsx';
 import { Boundary } from './ui/boundary.tsx';
 import { HelpDialog } from './ui/help.tsx';
 import { HelpIcon, MenuIcon, MoonIcon, OutIcon, PlayIcon, SunIcon } from './ui/icons.tsx';
@@ -96,6 +97,7 @@ export function Layout({ viewer, feed }: { viewer: Viewer; feed: Feed }) {
         </Started>
       </main>
       {help && <HelpDialog onClose={() => setHelp(false)} />}
+      <LeaveQuestion />
       <Announcer />
       <Toasts />
     </div>
@@ -179,6 +181,15 @@ function ViewerMenu({ trigger, onHelp, more = [] }: { trigger: ReactNode; onHelp
         { id: 'out', label: 'Sign out', icon: OutIcon, run: () => void leave() },
       ]}
     />
+  );
+}
+
+function LeaveQuestion() {
+  if (useStore(leaving) === null) return null;
+  return (
+    <Confirm title="Leave without saving?" action="Leave" stay="Stay" danger run={async () => leave()} onClose={() => leaving.set(null)}>
+      <p>What you have changed in this form is lost.</p>
+    </Confirm>
   );
 }
 

@@ -9,6 +9,7 @@ import { queryClient } from './api/queries.ts';
 import { followSession } from './api/session.ts';
 import { App } from './app.tsx';
 import { prefix } from './base.ts';
+import { aroundNav } from './lib/leave.ts';
 import { applyTheme } from './lib/theme.ts';
 import { Boundary } from './ui/boundary.tsx';
 
@@ -18,7 +19,7 @@ void followSession();
 createRoot(document.getElementById('root')!).render(
   <StrictMode>
     <QueryClientProvider client={queryClient}>
-      <Router base={prefix}>
+      <Router base={prefix} aroundNav={aroundNav}>
         <Boundary onReset={() => location.reload()}>
           <App />
         </Boundary>

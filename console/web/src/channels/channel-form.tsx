@@ -4,6 +4,7 @@ import { useEffect, useId, useRef, useState, type FormEvent } from 'react';
 import { useLocation } from 'wouter';
 import { ApiError, request } from '../api/client.ts';
 import { CreateChannelDocument, TestChannelConfigDocument, UpdateChannelDocument, type ChannelQuery, type ChannelType, type CreateChannelInput, type Severity, type UpdateChannelInput } from '../gql/graphql.ts';
+import { useAskBeforeLeaving } from '../lib/leave.ts';
 import { plural } from '../lib/time.ts';
 import { SeverityMark, severities } from '../ui/badges.tsx';
 import { Button } from '../ui/button.tsx';
@@ -92,6 +93,12 @@ export function ChannelForm({ types, channel, onDone }: { types: TypeInfo[]; cha
   const id = useId();
 
   const set = (changes: Partial<Draft>) => setDraft((before) => ({ ...before, ...changes }));
+  const release = useAskBeforeLeaving(JSON.stringify(draft) !== JSON.stringify(first));
+  const cancel = () => {
+    release();
+    if (channel) onDone(undefined);
+    else navigate('/channels');
+  };
   const choose = (next: TypeInfo) => {
     setChosen(next.type);
     const { values, limit, notifyOnResolve, notifyOnAcknowledge } = draftOf(next, undefined);
@@ -121,6 +128,7 @@ export function ChannelForm({ types, channel, onDone }: { types: TypeInfo[]; cha
     onSuccess: async (saved) => {
       toast(channel ? `${draft.name.trim()} is saved` : `${draft.name.trim()} is made`);
       await channelsChanged();
+      release();
       onDone(saved);
     },
   });
@@ -138,15 +146,6 @@ export function ChannelForm({ types, channel, onDone }: { types: TypeInfo[]; cha
     wrong?.scrollIntoView({ block: 'center' }); // not behind the buttons, which stay in sight
     wrong?.focus({ preventScroll: true });
   }, [error]);
-
-  // Whoever leaves the page by accident is asked.
-  const dirty = JSON.stringify(draft) !== JSON.stringify(first) && !save.isSuccess;
-  useEffect(() => {
-    if (!dirty) return;
-    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
-    addEventListener('beforeunload', ask);
-    return () => removeEventListener('beforeunload', ask);
-  }, [dirty]);
 
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -268,7 +267,7 @@ export function ChannelForm({ types, channel, onDone }: { types: TypeInfo[]; cha
         <Button type="submit" kind="primary" busy={save.isPending}>
           {channel ? 'Save' : 'Make the channel'}
         </Button>
-        <Button onClick={() => (channel ? onDone(undefined) : navigate('/channels'))}>Cancel</Button>
+        <Button onClick={cancel}>Cancel</Button>
         <Problem error={placed ? null : error} />
         {placed && save.error && (
           <p className="problem" aria-hidden="true">

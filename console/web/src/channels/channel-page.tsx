@@ -36,7 +36,7 @@ export function NewChannelPage() {
   return (
     <Page title="New channel" back={toChannels}>
       {types.data ? (
-        <ChannelForm types={types.data.channelTypes} onDone={(id) => navigate(id ? `/channels/${id}` : '/channels')} />
+        <ChannelForm types={types.data.channelTypes} onDone={(id) => navigate(id ? `/channels/${id}` : '/channels', { replace: true })} />
       ) : types.error ? (
         <Failure error={types.error} onRetry={() => void types.refetch()} />
       ) : (
@@ -47,13 +47,13 @@ export function NewChannelPage() {
 }
 
 export function ChannelPage({ id }: { id: string }) {
-  const [params, change] = useParams();
+  const [params] = useParams();
+  const [, navigate] = useLocation();
   const admin = useMay('ADMIN');
   const types = useChannelTypes();
   const query = useQuery({ ...apiQuery(ChannelDocument, { id }), refetchInterval });
   useChannelsLive();
   const editing = admin && params.has('edit');
-  const edit = (on: boolean) => change({ edit: on ? '1' : null });
   const channel = query.data?.channel;
   const type = types.data?.channelTypes.find((one) => one.type === channel?.type);
   const error = query.error ?? types.error;
@@ -77,11 +77,11 @@ export function ChannelPage({ id }: { id: string }) {
   if (editing) {
     return (
       <Page title={channel.name} back={{ to: `/channels/${id}`, label: `Back to ${channel.name}` }} count="Edit">
-        <ChannelForm types={types.data.channelTypes} channel={channel} onDone={() => edit(false)} />
+        <ChannelForm types={types.data.channelTypes} channel={channel} onDone={() => navigate(`/channels/${id}`, { replace: true })} />
       </Page>
     );
   }
-  return <Shown channel={channel} type={type} onEdit={() => edit(true)} />;
+  return <Shown channel={channel} type={type} onEdit={() => navigate(`/channels/${id}?edit=1`)} />;
 }
 
 function Shown({ channel, type, onEdit }: { channel: Full; type: TypeInfo; onEdit: () => void }) {
@@ -121,16 +121,16 @@ function Shown({ channel, type, onEdit }: { channel: Full; type: TypeInfo; onEdi
     <Page
       title={name}
       back={toChannels}
-      count={<span className="not-on-phone">{type.title}</span>}
+      count={<span className="if-wide">{type.title}</span>}
       actions={
         <>
           {admin && (
             <>
-              <Button className="icon-on-phone" icon={DeliveryIcon} busy={test.isPending} onClick={() => test.mutate()}>
+              <Button className="icon-if-narrow" icon={DeliveryIcon} busy={test.isPending} onClick={() => test.mutate()}>
                 {test.isPending ? 'Testing…' : 'Test'}
               </Button>
               {channel.isActive ? (
-                <Button className="not-on-phone" onClick={() => setDialog('off')}>
+                <Button className="if-wide" onClick={() => setDialog('off')}>
                   Deactivate
                 </Button>
               ) : (
@@ -335,7 +335,7 @@ function LastDeliveries({ id }: { id: string }) {
                   <StatusBadge status={status} attempts={attempts} />
                   <span className="what">
                     <SeverityMark severity={alert.severity} />
-                    <strong>{alert.type}</strong> {alert.message}
+                    <strong>{alert.type}</strong> <bdi>{alert.message}</bdi>
                   </span>
                   {why && status !== 'DELIVERED' && <span className="why">{why}</span>}
                   <span className="when muted">{status === 'PENDING' && nextAttemptAt && Date.parse(nextAttemptAt) > now() ? <Countdown at={nextAttemptAt} /> : <Ago at={createdAt} />}</span>

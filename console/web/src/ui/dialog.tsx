@@ -24,7 +24,7 @@ export function Dialog(props: DialogProps) {
 }
 
 // Asks before something that cannot be undone. What goes wrong is shown in it, and it stays open.
-export function Confirm({ title, children, action, danger = false, run, onClose }: { title: string; children: ReactNode; action: string; danger?: boolean; run: () => Promise<unknown>; onClose: () => void }) {
+export function Confirm({ title, children, action, stay = 'Cancel', danger = false, run, onClose }: { title: string; children: ReactNode; action: string; stay?: string; danger?: boolean; run: () => Promise<unknown>; onClose: () => void }) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<Error | null>(null);
   const go = async () => {
@@ -43,7 +43,7 @@ export function Confirm({ title, children, action, danger = false, run, onClose 
       <div className="dialog-body">{children}</div>
       <Problem error={error} />
       <footer>
-        <Button onClick={onClose}>Cancel</Button>
+        <Button onClick={onClose}>{stay}</Button>
         <Button kind={danger ? 'danger' : 'primary'} busy={busy} onClick={go}>
           {action}
         </Button>

@@ -1,14 +1,22 @@
 // Dialogs and menus with React Aria, which keeps the focus, closes on Escape and tells screen readers. They are loaded when the first one is
 // opened: use them through dialog.tsx.
+import { useRef } from 'react';
 import { Dialog as AriaDialog, DialogTrigger, Heading, Menu as AriaMenu, MenuItem, MenuTrigger, Modal, ModalOverlay, Popover, Button as AriaButton, Separator } from 'react-aria-components';
 import { IconButton } from './button.tsx';
 import type { DialogProps, MenuProps, PopoverProps } from './dialog.tsx';
 import { CloseIcon } from './icons.tsx';
 
 export function Dialog({ title, onClose, children, wide = false }: DialogProps) {
+  // A click beside it is no way to lose what somebody has typed into it.
+  const typed = useRef(false);
+  const watch = (box: HTMLElement | null) => {
+    const note = () => void (typed.current = true);
+    box?.addEventListener('input', note);
+    return () => box?.removeEventListener('input', note);
+  };
   return (
-    <ModalOverlay className="overlay" isOpen isDismissable onOpenChange={(open) => !open && onClose()}>
-      <Modal className={wide ? 'modal wide' : 'modal'}>
+    <ModalOverlay className="overlay" isOpen isDismissable shouldCloseOnInteractOutside={() => !typed.current} onOpenChange={(open) => !open && onClose()}>
+      <Modal ref={watch} className={wide ? 'modal wide' : 'modal'}>
         <AriaDialog className="dialog">
           <header>
             <Heading slot="title">{title}</Heading>
