@@ -40,6 +40,10 @@ export class Server {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  get database() {
+    return join(this.#dir, 'data', 'alerts.db');
+  }
+
   get socketURL() {
     return `ws://127.0.0.1:${this.port}/graphql`;
   }

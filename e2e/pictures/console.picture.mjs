@@ -1,4 +1,5 @@
-// Pictures of the console at work, on a server with alerts of a usual day.
+// Pictures of the console at work, on a server with alerts of a usual day. They need sqlite3 (apt-get install sqlite3).
+import { execFileSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Receiver } from '../receiver.mjs';
@@ -58,13 +59,48 @@ async function prepare(t) {
   return { server, id: ids.disk_full };
 }
 
+// A day of 300 alerts and what became of them. They come in and are told now; then they are moved to when they would have come.
+async function busyDay(t) {
+  const server = await Server.start(t);
+  const receiver = await Receiver.start(t);
+  receiver.answer = async ({ path, alert }) => {
+    await new Promise((done) => setTimeout(done, 30 + ((alert.alert_id * 53) % 170)));
+    return path.endsWith('tickets') && alert.alert_id % 41 === 0 ? { status: 400, headers: {}, body: 'the project is archived' } : 200;
+  };
+  for (const [name, more] of [['On-call', {}], ['Tickets', { minSeverity: 'MEDIUM' }], ['Security', { alertTypes: ['honeypot_malware', 'login_failed'] }]]) {
+    const input = { name, config: { webhook: { url: `${receiver.url}/${name.toLowerCase()}` } }, ...more };
+    await server.do('mutation ($input: CreateChannelInput!) { createChannel(input: $input) { id } }', { input });
+  }
+  const inputs = Array.from({ length: 300 }, (_, n) => {
+    const [type, severity, message, rustbucket] = day[(n * n + (n % 3)) % day.length];
+    return { type, severity, message, rustbucket: rustbucket && { id: rustbucket, name: names[rustbucket] } };
+  });
+  const { createAlerts } = await server.do('mutation ($inputs: [CreateAlertInput!]!) { createAlerts(inputs: $inputs) { id } }', { inputs });
+  await until('all to be told', async () => (await server.do('{ deliveries(first: 0, filter: { statuses: [PENDING] }) { totalCount } }')).deliveries.totalCount === 0);
+  const ids = createAlerts.map(({ id }) => id).filter((_, n) => n < 290 && n % 29 !== 0);
+  await server.do('mutation ($ids: [ID!]!) { resolveAlerts(which: { ids: $ids }) }', { ids });
+  const { alerts } = await server.do('{ alerts(first: 200) { nodes { id } totalCount } }');
+  await server.stop();
+  const last = Number(alerts.nodes[0].id);
+  const moved = Array.from({ length: last }, (_, n) => {
+    const part = 1 - n / last; // of the day, back from now
+    const seconds = Math.round((part + 0.055 * Math.sin(4 * Math.PI * part)) * 86_000);
+    const back = (column) => `${column} = strftime('%Y-%m-%d %H:%M:%f', ${column}, '-${seconds} seconds') || '+00:00'`;
+    return `UPDATE alerts SET ${back('created_at')} WHERE id = ${n + 1};
+      UPDATE deliveries SET ${back('created_at')}, ${back('completed_at')} WHERE alert_id = ${n + 1};`;
+  });
+  execFileSync('sqlite3', [server.database], { input: `BEGIN;${moved.join('')}COMMIT;` });
+  await server.start();
+  return server;
+}
+
 export default async function pictures(t, browser) {
   const { server, id } = await prepare(t);
-  const shoot = async (name, path, ready, options) => {
+  const shoot = async (name, path, ready, options, { url } = server) => {
     const context = await browser.newContext({ locale: 'en-GB', timezoneId: 'UTC', reducedMotion: 'reduce', ...options });
     try {
       const page = await context.newPage();
-      await page.goto(`${server.url}${path}`);
+      await page.goto(`${url}${path}`);
       await signIn(page, token);
       await ready(page);
       await page.getByText('Live', { exact: true }).waitFor({ state: 'attached' });
@@ -84,6 +120,12 @@ export default async function pictures(t, browser) {
   await shoot('console', `/alerts/${id}`, alert, { ...desk, colorScheme: 'light' });
   await shoot('console-dark', '/alerts', list, { ...desk, colorScheme: 'dark' });
   await shoot('console-channels', '/channels', (page) => page.getByText('Tickets').waitFor(), { viewport: { width: 1280, height: 420 }, colorScheme: 'light' });
+  const busy = await busyDay(t);
+  const charts = async (page) => {
+    await page.locator('.overview canvas').nth(1).waitFor();
+    await page.getByRole('row', { name: /On-call/ }).waitFor();
+  };
+  for (const colorScheme of ['light', 'dark']) await shoot(colorScheme === 'light' ? 'console-overview' : 'console-overview-dark', '/overview', charts, { ...desk, colorScheme }, busy);
   await shoot('console-phone', '/alerts', list, { ...phone, colorScheme: 'light' });
   await shoot('console-phone-dark', `/alerts/${id}`, alert, { ...phone, colorScheme: 'dark' });
 }
