@@ -316,10 +316,21 @@ test('by keyboard alone', async (t) => {
   await page.waitForURL(`**/alerts/${ids[1]}`);
   await page.keyboard.press('a');
   await until('the alert to be acknowledged', async () => (await state(ids[1])) === 'ACKNOWLEDGED');
+  await page.locator('.headline').getByText('Acknowledged').waitFor();
+  // Once more Enter goes into it, and what is pressed there leaves the focus there.
+  const within = () => until('the focus in the alert', () => page.evaluate(() => document.activeElement.matches('.detail h2')));
+  await page.keyboard.press('Enter');
+  await within();
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await until('the alert to be resolved', async () => (await state(ids[1])) === 'RESOLVED');
+  await within();
+  const composer = page.getByLabel('Comment or note');
+  await composer.fill('not sent yet');
+  await page.keyboard.press('Escape');
   await page.keyboard.press('k');
   await page.waitForURL(`**/alerts/${ids[2]}`);
-  const composer = page.getByLabel('Comment or note');
-  await composer.waitFor();
+  await until('the field to be empty', async () => (await composer.inputValue()) === '');
   await page.keyboard.press('c');
   await page.keyboard.type('a and r are letters here');
   assert.equal(await composer.inputValue(), 'a and r are letters here');
@@ -347,6 +358,27 @@ test('by keyboard alone', async (t) => {
   await page.waitForURL('**/alerts');
 });
 
+test('an alert of words without an end has its buttons in sight', async (t) => {
+  const server = await Server.start(t);
+  await server.createAlert({ type: 'W'.repeat(255), message: 'x'.repeat(3000), rustbucket: { id: 'B'.repeat(100), name: 'N'.repeat(100) } });
+  const { page, tried } = await open(t, server, '/alerts/1', { viewport: { width: 390, height: 800 } });
+  const seen = (button) => until('the button to be in sight', async () => {
+    const box = await button.boundingBox();
+    return box && box.x >= 0 && box.x + box.width <= 390 && box.y + box.height <= 800;
+  });
+  await seen(page.getByRole('button', { name: 'Acknowledge', exact: true }));
+  await press(page, 'Show the whole message');
+  await press(page, 'Show less');
+  assert.ok(await page.locator('.detail-body').evaluate((body) => body.scrollWidth <= body.clientWidth));
+  await page.getByRole('link', { name: 'Silence alerts like this' }).click();
+  const form = page.getByRole('dialog', { name: 'New silence' });
+  await form.getByText(/^Matches 1 alert/).waitFor();
+  const silence = form.getByRole('button', { name: 'Silence', exact: true });
+  await silence.scrollIntoViewIfNeeded();
+  await seen(silence);
+  assert.deepEqual(tried.complaints, []);
+});
+
 test('who may what, and a session that ends', async (t) => {
   const server = await Server.start(t);
   const make = async (name, role) => (await server.command('token', 'create', '--name', name, '--role', role)).trim();
@@ -355,6 +387,8 @@ test('who may what, and a session that ends', async (t) => {
   const { page, tried } = await openBrowser(t, server);
 
   await page.goto(`${server.url}/alerts/${id}?severity=LOW`);
+  const card = await page.locator('.sign-in form').boundingBox();
+  assert.ok(Math.abs(card.x + card.width / 2 - 680) < 20 && card.y > 100, `the form is not in the middle: ${JSON.stringify(card)}`);
   await signIn(page, 'wrong');
   await page.getByText('This token is not valid').waitFor();
   await signIn(page, reporter);

@@ -15,9 +15,12 @@ export type RowProps = {
   isSelected: boolean;
   onSelect: ((id: string, range: boolean) => void) | null; // null = it cannot be selected
   onFocus: (id: string) => void;
+  onAgain: () => void; // what is open is opened once more
 };
 
-export const AlertRow = memo(function AlertRow({ alert, href, isOpen, isFresh, isSelected, onSelect, onFocus }: RowProps) {
+const mostShown = 500; // characters of a message: no line is that wide
+
+export const AlertRow = memo(function AlertRow({ alert, href, isOpen, isFresh, isSelected, onSelect, onFocus, onAgain }: RowProps) {
   const { severity, type, message, rustbucket, occurrences, state, assignee, acknowledgedBy, silence, createdAt } = alert;
   const classes = ['row', 'alert-row', severity.toLowerCase(), state.toLowerCase(), isOpen && 'is-open', isFresh && 'fresh', isSelected && 'selected'];
   return (
@@ -31,10 +34,10 @@ export const AlertRow = memo(function AlertRow({ alert, href, isOpen, isFresh, i
           onClick={(event: MouseEvent) => onSelect(alert.id, event.shiftKey)}
         />
       )}
-      <Link href={href} data-row aria-current={isOpen || undefined} onFocus={() => onFocus(alert.id)}>
+      <Link href={href} data-row aria-current={isOpen || undefined} onFocus={() => onFocus(alert.id)} onClick={isOpen ? onAgain : undefined}>
         <SeverityMark severity={severity} />
         <span className="type">{type}</span>
-        <span className="message">{message}</span>
+        <span className="message" dir="auto">{message.slice(0, mostShown)}</span>
         <span className="facts">
           {occurrences > 1 && (
             <span className="times" title={`Reported ${number(occurrences)} times`}>

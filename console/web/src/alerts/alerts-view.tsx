@@ -1,10 +1,11 @@
 import './alerts.css';
 import { useQuery } from '@tanstack/react-query';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
-import { useLocation, useSearch } from 'wouter';
+import { Link, useLocation, useSearch } from 'wouter';
 import { apiQuery, request } from '../api/client.ts';
 import { useFeed } from '../api/feed.ts';
 import { queryClient } from '../api/queries.ts';
+import { pageURL } from '../base.ts';
 import { AlertCountsDocument, AlertsDocument, type AlertRowFragment } from '../gql/graphql.ts';
 import { useParams } from '../lib/address.ts';
 import { announce } from '../lib/announce.ts';
@@ -29,6 +30,7 @@ import { AlertDetail } from './detail.tsx';
 import { FilterBar, type Counts } from './filter-bar.tsx';
 import { filterOf, filterWithoutStates, matches, shownState } from './filter.ts';
 
+const mostSaid = 200; // characters of a message, to a screen reader
 const wide = 680; // px of the list from which a row is one line
 
 export default function AlertsView({ id }: ViewProps) {
@@ -57,7 +59,7 @@ export default function AlertsView({ id }: ViewProps) {
     matches: (alert) => matches(filter, alert),
     hold: scrolled,
     onNew: (alerts) =>
-      announce(alerts.length === 1 ? `New alert: ${severityName(alerts[0]!.severity)}, ${alerts[0]!.type}, ${alerts[0]!.message}` : plural(alerts.length, 'new alert')),
+      announce(alerts.length === 1 ? `New alert: ${severityName(alerts[0]!.severity)}, ${alerts[0]!.type}, ${alerts[0]!.message.slice(0, mostSaid)}` : plural(alerts.length, 'new alert')),
   });
   const { items } = list;
   const counts = useCounts(params);
@@ -103,6 +105,11 @@ export default function AlertsView({ id }: ViewProps) {
     handle.current?.focus(items.indexOf(next));
     if (id !== undefined) navigate(hrefOf(next), { replace: true });
   };
+  const open = () => {
+    const meant = items[index];
+    if (meant && meant.id === id) enter();
+    else if (meant) navigate(hrefOf(meant));
+  };
   // What a shortcut is about: the selection, else what is open, else the row with the focus.
   const meant = (): Selection => {
     if (selection.all || selection.ids.size > 0) return selection;
@@ -146,8 +153,8 @@ export default function AlertsView({ id }: ViewProps) {
   useHotkeys([
     { keys: 'j', what: 'Next alert', group: 'Alerts', run: () => go(1) },
     { keys: 'k', what: 'Previous alert', group: 'Alerts', run: () => go(-1) },
-    { keys: 'o', what: 'Open', group: 'Alerts', run: () => items[index] && navigate(hrefOf(items[index])) },
-    { keys: 'Enter', what: '', group: 'Alerts', run: () => items[index] && navigate(hrefOf(items[index])) },
+    { keys: 'o', what: 'Open; once more: go into it', group: 'Alerts', run: open },
+    { keys: 'Enter', what: '', group: 'Alerts', run: open },
     ...(id === undefined ? [] : [{ keys: 'Escape', what: 'Close', group: 'Alerts', run: close }]),
     ...(analyst
       ? [
@@ -192,7 +199,7 @@ export default function AlertsView({ id }: ViewProps) {
           ) : list.error && items.length === 0 ? (
             <Failure error={list.error} onRetry={list.reload} />
           ) : items.length === 0 && !list.hasMore ? (
-            <Nothing filtered={[...params.keys()].length > 0} state={shownState(params)} onClear={() => navigate('/alerts')} />
+            <Nothing filtered={[...params.keys()].length > 0} ever={counts.all !== 0} state={shownState(params)} onClear={() => navigate('/alerts')} />
           ) : (
             <VirtualList
               ref={handle}
@@ -212,6 +219,7 @@ export default function AlertsView({ id }: ViewProps) {
                   isSelected={selection.all || selection.ids.has(alert.id)}
                   onSelect={analyst ? onSelect : null}
                   onFocus={setActive}
+                  onAgain={enter}
                 />
               )}
               footer={<Foot failed={list.moreFailed} loading={list.isLoadingMore} onRetry={list.retryMore} />}
@@ -234,6 +242,9 @@ export default function AlertsView({ id }: ViewProps) {
   );
 }
 
+// The focus goes from the list into what is open.
+const enter = () => document.querySelector<HTMLElement>('.detail h2')?.focus();
+
 function Foot({ failed, loading, onRetry }: { failed: boolean; loading: boolean; onRetry: () => void }) {
   if (failed) {
     return (
@@ -245,7 +256,7 @@ function Foot({ failed, loading, onRetry }: { failed: boolean; loading: boolean;
   return loading ? <p className="list-foot muted">Loading…</p> : null;
 }
 
-function Nothing({ filtered, state, onClear }: { filtered: boolean; state: string; onClear: () => void }) {
+function Nothing({ filtered, ever, state, onClear }: { filtered: boolean; ever: boolean; state: string; onClear: () => void }) {
   if (filtered && state !== 'active') {
     return (
       <Empty title="No alerts match">
@@ -260,8 +271,26 @@ function Nothing({ filtered, state, onClear }: { filtered: boolean; state: strin
     </Empty>
   ) : (
     <Empty title="All quiet">
-      <p>There is no alert that is not resolved. New ones appear here by themselves.</p>
+      <p>{ever ? 'There is no alert that is not resolved.' : 'No alert has come in yet.'} New ones appear here by themselves.</p>
+      {!ever && <First />}
     </Empty>
+  );
+}
+
+// How the very first alert is sent.
+function First() {
+  const admin = useMay('ADMIN');
+  return (
+    <>
+      <p>This sends one, with a token that may report:</p>
+      <pre className="example" tabIndex={0}>{`curl ${pageURL('/ingest/json')} -H "Authorization: Bearer $TOKEN" \\
+  -H 'Content-Type: application/json' -d '{"type": "hello", "severity": "low", "message": "It works"}'`}</pre>
+      {admin && (
+        <p>
+          <Link href="/tokens">Make a token</Link> of the role REPORTER for what reports, and <Link href="/channels">a channel</Link> for where it is told.
+        </p>
+      )}
+    </>
   );
 }
 

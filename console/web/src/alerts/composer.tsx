@@ -11,11 +11,19 @@ import type { FullAlert } from './detail.tsx';
 
 type Act = 'comment' | 'acknowledge' | 'resolve' | 'reopen';
 
+// What was typed and not sent yet, by alert: who looks at another one meanwhile finds it again.
+const drafts = new Map<string, string>();
+
 // Writes a comment, or a note to what is done with the alert.
 export function Composer({ alert: { id, state } }: { alert: FullAlert }) {
   const field = useRef<HTMLTextAreaElement>(null);
   const label = useId();
-  const [text, setText] = useState('');
+  const [text, setText] = useState(drafts.get(id) ?? '');
+  const write = (text: string) => {
+    setText(text);
+    if (text) drafts.set(id, text);
+    else drafts.delete(id);
+  };
   const analyst = useMay('ANALYST');
   const note = text.trim();
   const send = useMutation({
@@ -25,7 +33,7 @@ export function Composer({ alert: { id, state } }: { alert: FullAlert }) {
       else if (act === 'resolve') await request(ResolveAlertDocument, { id, note });
       else await request(ReopenAlertDocument, { id, note });
     },
-    onSuccess: () => setText(''),
+    onSuccess: () => write(''),
     onSettled: () => queryClient.invalidateQueries({ queryKey: ['Alert', { id }] }),
   });
   useHotkeys(analyst ? [{ keys: 'c', what: 'Comment', group: 'Alerts', run: () => field.current?.focus() }] : []);
@@ -49,7 +57,7 @@ export function Composer({ alert: { id, state } }: { alert: FullAlert }) {
         maxLength={10_000}
         value={text}
         placeholder="Write a comment, or a note to what you do"
-        onChange={(event) => setText(event.target.value)}
+        onChange={(event) => write(event.target.value)}
         onKeyDown={(event) => {
           if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) act('comment');
           else if (event.key === 'Escape') event.currentTarget.blur();

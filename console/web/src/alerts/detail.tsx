@@ -1,5 +1,5 @@
 import { useMutation, useQuery } from '@tanstack/react-query';
-import { useEffect, useRef, useState, type ReactNode } from 'react';
+import { useEffect, useRef, useState, type ReactNode, type Ref } from 'react';
 import { Link } from 'wouter';
 import { apiQuery, ApiError, request } from '../api/client.ts';
 import { useFeed } from '../api/feed.ts';
@@ -75,11 +75,9 @@ export function AlertDetail({ id, seen, onClose }: { id: string; seen: AlertRowF
                 </Link>
                 <AlertStateBadge state={alert.state} />
               </p>
-              <h2 ref={title} tabIndex={-1}>
-                {alert.message}
-              </h2>
+              <Message ref={title} text={alert.message} />
             </div>
-            <Actions alert={alert} seen={seen} />
+            <Actions alert={alert} seen={seen} onFocusLost={() => title.current?.focus({ preventScroll: true })} />
             <Facts alert={alert} />
             <Deliveries alert={alert} />
             <section aria-labelledby="story">
@@ -117,7 +115,27 @@ export function AlertDetail({ id, seen, onClose }: { id: string; seen: AlertRowF
   );
 }
 
-function Actions({ alert, seen }: { alert: FullAlert; seen: AlertRowFragment[] }) {
+const most = { characters: 700, lines: 10 }; // of a message, before it is cut short: what can be done is to be in sight
+
+function Message({ text, ref }: { text: string; ref: Ref<HTMLHeadingElement> }) {
+  const isLong = text.length > most.characters || text.split('\n', most.lines + 1).length > most.lines;
+  const [whole, setWhole] = useState(false);
+  return (
+    <>
+      <h2 ref={ref} tabIndex={-1} dir="auto" className={isLong && !whole ? 'cut' : ''}>
+        {text}
+      </h2>
+      {isLong && (
+        <Button className="whole" aria-expanded={whole} onClick={() => setWhole(!whole)}>
+          {whole ? 'Show less' : 'Show the whole message'}
+        </Button>
+      )}
+    </>
+  );
+}
+
+// onFocusLost: the button that was pressed is gone, and the focus with it.
+function Actions({ alert, seen, onFocusLost }: { alert: FullAlert; seen: AlertRowFragment[]; onFocusLost: () => void }) {
   const { id, state, assignee } = alert;
   const analyst = useMay('ANALYST');
   const admin = useMay('ADMIN');
@@ -131,22 +149,31 @@ function Actions({ alert, seen }: { alert: FullAlert; seen: AlertRowFragment[] }
     },
     onSettled: settled,
   });
+  const pressed = useRef(false);
+  useEffect(() => {
+    if (pressed.current && document.activeElement === document.body) onFocusLost();
+    pressed.current = false;
+  }, [state]);
+  const press = (to: 'acknowledge' | 'resolve' | 'reopen') => {
+    pressed.current = true;
+    move.mutate(to);
+  };
   if (!analyst) return null;
   const busy = (to: string) => move.isPending && move.variables === to;
   return (
     <div className="alert-actions">
       {state === 'OPEN' && (
-        <Button kind="primary" icon={EyeIcon} shortcut="a" busy={busy('acknowledge')} onClick={() => move.mutate('acknowledge')}>
+        <Button kind="primary" icon={EyeIcon} shortcut="a" busy={busy('acknowledge')} onClick={() => press('acknowledge')}>
           Acknowledge
         </Button>
       )}
       {state !== 'RESOLVED' && (
-        <Button kind={state === 'OPEN' ? 'plain' : 'primary'} icon={CheckIcon} shortcut="r" busy={busy('resolve')} onClick={() => move.mutate('resolve')}>
+        <Button kind={state === 'OPEN' ? 'plain' : 'primary'} icon={CheckIcon} shortcut="r" busy={busy('resolve')} onClick={() => press('resolve')}>
           Resolve
         </Button>
       )}
       {state !== 'OPEN' && (
-        <Button icon={ReopenIcon} busy={busy('reopen')} onClick={() => move.mutate('reopen')}>
+        <Button icon={ReopenIcon} busy={busy('reopen')} onClick={() => press('reopen')}>
           Reopen
         </Button>
       )}
@@ -182,7 +209,7 @@ function Facts({ alert }: { alert: FullAlert }) {
   return (
     <dl className="facts-list">
       <Fact name="Came in">
-        <Ago at={alert.createdAt} />
+        <Ago at={alert.createdAt} /> <span className="muted">({exactTime(alert.createdAt)})</span>
         {source === 'SERVER' && ' from the server itself'}
         {source === 'IMPORT' && ', imported'}
       </Fact>

@@ -114,7 +114,7 @@ function people({ history, resolvedAt, resolvedBy }: FullAlert): Entry[] {
         {kind === 'ASSIGNED' && (assignee ? <> to <strong>{assignee}</strong></> : ' to nobody')}
       </>
     ),
-    more: text && <p className="note">{text}</p>,
+    more: text && <p className="note" dir="auto">{text}</p>,
   }));
   // Resolved before there was a history.
   if (resolvedAt && !history.some(({ kind }) => kind === 'RESOLVED')) {

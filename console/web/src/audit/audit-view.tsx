@@ -66,6 +66,7 @@ export default function AuditView() {
     staleTime: 0,
     gcTime: 0,
   });
+  const filtered = Object.keys(filter).length > 0;
   const entries = query.data?.pages.flatMap(({ nodes }) => nodes) ?? [];
   const newest = useQuery({ ...apiQuery(NewestAuditDocument, { filter }), staleTime: 0, refetchInterval: 5000 }).data?.auditLog.nodes[0]?.id;
   const isOld = newest !== undefined && query.data !== undefined && !query.isFetching && (entries[0] === undefined || BigInt(newest) > BigInt(entries[0].id));
@@ -109,8 +110,8 @@ export default function AuditView() {
       ) : query.error && entries.length === 0 ? (
         <Failure error={query.error} onRetry={() => void query.refetch()} />
       ) : entries.length === 0 ? (
-        <Empty title="No entries match">
-          <Button onClick={() => navigate('/audit')}>Clear the filter</Button>
+        <Empty title={filtered ? 'No entries match' : 'Nothing was changed yet'}>
+          {filtered ? <Button onClick={() => navigate('/audit')}>Clear the filter</Button> : <p>Who changes channels, tokens, silences or alerts stands here, with what was changed.</p>}
         </Empty>
       ) : (
         <>

@@ -91,16 +91,16 @@ function ChannelList() {
       count={query.data && number(channels.length)}
       actions={
         <>
-          <Button className="icon-on-phone" icon={HelpIcon} onClick={() => setRouting(true)}>
+          <Button className="icon-if-narrow" icon={HelpIcon} onClick={() => setRouting(true)}>
             Who would be told?
           </Button>
           {admin && !paused && (
-            <Button className="icon-on-phone" icon={SilenceIcon} onClick={() => setPausing(true)}>
+            <Button className="icon-if-narrow" icon={SilenceIcon} onClick={() => setPausing(true)}>
               Pause all
             </Button>
           )}
           {admin && (
-            <Link href="/channels/new" className="button primary icon-on-phone">
+            <Link href="/channels/new" className="button primary icon-if-narrow">
               <PlusIcon />
               <span>New channel</span>
             </Link>

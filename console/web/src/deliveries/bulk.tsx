@@ -30,10 +30,10 @@ export function BulkActions({ filter, counts, onJob }: { filter: DeliveryFilter;
       {analyst && counts.failed > 0 && (
         <Button icon={RetryIcon} aria-label={`Retry ${number(counts.failed)} failed`} onClick={() => setDialog('retry')}>
           {`Retry ${number(counts.failed)}`}
-          <span className="not-on-phone"> failed</span>
+          <span className="if-wide"> failed</span>
         </Button>
       )}
-      {admin && counts.pending > 0 && <Button className="icon-on-phone" icon={CloseIcon} onClick={() => setDialog('cancel')}>{`Cancel ${number(counts.pending)} waiting`}</Button>}
+      {admin && counts.pending > 0 && <Button className="icon-if-narrow" icon={CloseIcon} onClick={() => setDialog('cancel')}>{`Cancel ${number(counts.pending)} waiting`}</Button>}
       {dialog === 'retry' && (
         <Confirm
           title={`Retry ${many(counts.failed)}?`}

@@ -30,6 +30,8 @@ import { DeliveryDetail } from './delivery-detail.tsx';
 import { filterOf, matches, ofStatus, shows, statuses, statusNames, type Delivery } from './filter.ts';
 import { useUntold } from './untold.ts';
 
+const mostShown = 500; // characters of a message: no line is that wide
+
 const kindNames: Partial<Record<Delivery['kind'], string>> = { RESOLVED: 'Resolve' };
 export const kindName = (kind: Delivery['kind']) => kindNames[kind] ?? kind.charAt(0) + kind.slice(1).toLowerCase();
 
@@ -84,7 +86,7 @@ export default function DeliveriesView({ id }: ViewProps) {
   useHotkeys([
     { keys: 'j', what: 'Next', group: 'Deliveries', run: () => go(1) },
     { keys: 'k', what: 'Previous', group: 'Deliveries', run: () => go(-1) },
-    { keys: 'o', what: 'Open', group: 'Deliveries', run: () => items[index] && navigate(hrefOf(items[index].id)) },
+    { keys: 'o', what: 'Open; once more: go into it', group: 'Deliveries', run: () => items[index] && (items[index].id === id ? enter() : navigate(hrefOf(items[index].id))) },
     ...(id === undefined ? [] : [{ keys: 'Escape', what: 'Close', group: 'Deliveries', run: close }]),
     ...(analyst
       ? [
@@ -193,15 +195,18 @@ export default function DeliveriesView({ id }: ViewProps) {
   );
 }
 
+// The focus goes from the list into what is open.
+const enter = () => document.querySelector<HTMLElement>('.delivery-detail h2')?.focus();
+
 function DeliveryRow({ delivery, href, isOpen, isFresh, mayRetry, onFocus }: { delivery: Delivery; href: string; isOpen: boolean; isFresh: boolean; mayRetry: boolean; onFocus: () => void }) {
   const { alert, status, attempts, channel, kind, error, nextAttemptAt, createdAt } = delivery;
   return (
     <div className={`delivery-row ${isOpen ? 'is-open' : ''} ${isFresh ? 'fresh' : ''}`} onFocus={onFocus}>
       <StatusBadge status={status} attempts={attempts} />
       <span className="what">
-        <Link data-row href={href} aria-current={isOpen || undefined}>
+        <Link data-row href={href} aria-current={isOpen || undefined} onClick={isOpen ? enter : undefined}>
           <SeverityMark severity={alert.severity} />
-          <strong>{alert.type}</strong> {alert.message}
+          <strong>{alert.type}</strong> <bdi>{alert.message.slice(0, mostShown)}</bdi>
         </Link>
         {error && status !== 'DELIVERED' && <span className={status === 'CANCELLED' ? 'why calm' : 'why'}>{error}</span>}
       </span>

@@ -62,7 +62,7 @@ export function DeliveryDetail({ id, onClose }: { id: string; onClose: () => voi
               <h2 ref={title} tabIndex={-1}>
                 <SeverityMark severity={delivery.alert.severity} /> {delivery.alert.type}
               </h2>
-              <p className="delivery-message">{delivery.alert.message}</p>
+              <p className="delivery-message" dir="auto">{delivery.alert.message}</p>
               <p className="delivery-standing">
                 <StatusBadge status={delivery.status} attempts={delivery.attempts} />
                 <span>

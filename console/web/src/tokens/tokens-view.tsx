@@ -49,7 +49,7 @@ export default function TokensView() {
       count={query.data && number(shown.length)}
       actions={
         <>
-          <Button kind="primary" className="icon-on-phone" icon={PlusIcon} onClick={() => setMaking(true)}>
+          <Button kind="primary" className="icon-if-narrow" icon={PlusIcon} onClick={() => setMaking(true)}>
             New token
           </Button>
           <PlaygroundLink query={TokensDocument} />

@@ -6,13 +6,13 @@ import { PlayIcon, type Icon } from './icons.tsx';
 export type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & {
   kind?: 'primary' | 'plain' | 'quiet' | 'danger';
   icon?: Icon;
-  busy?: boolean; // under way: cannot be pressed again, and says so
+  busy?: boolean; // under way: cannot be pressed again, and says so; it keeps the focus
   shortcut?: string;
 };
 
-export function Button({ kind = 'plain', icon: Icon, busy = false, shortcut, type = 'button', className = '', children, disabled, ...rest }: ButtonProps) {
+export function Button({ kind = 'plain', icon: Icon, busy = false, shortcut, type = 'button', className = '', children, onClick, ...rest }: ButtonProps) {
   return (
-    <button type={type} className={`button ${kind} ${className}`} disabled={disabled || busy} aria-busy={busy || undefined} aria-keyshortcuts={shortcut} {...rest}>
+    <button type={type} className={`button ${kind} ${className}`} aria-disabled={busy || undefined} aria-busy={busy || undefined} aria-keyshortcuts={shortcut} onClick={busy ? (event) => event.preventDefault() : onClick} {...rest}>
       {Icon && <Icon />}
       {children !== undefined && <span>{children}</span>}
       {shortcut && <kbd aria-hidden="true">{shortcut}</kbd>}

@@ -70,8 +70,11 @@ export function Choice<T extends string>({ label, all, chosen, onChange, show }:
   // On a phone it is wider than the page, and scrolls.
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    const wide = box.current && box.current.scrollWidth > box.current.clientWidth; // else it would scroll the page
-    if (wide) box.current?.querySelector('[aria-pressed=true]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    const pressed = box.current?.querySelector<HTMLElement>('[aria-pressed=true]');
+    if (!box.current || !pressed) return;
+    const { left, right } = box.current.getBoundingClientRect();
+    const at = pressed.getBoundingClientRect();
+    box.current.scrollLeft += Math.min(at.left - left, 0) + Math.max(at.right - right, 0); // itself alone, not the page around it
   }, [chosen]);
   return (
     <div ref={box} className="choice" role="group" aria-label={label}>
