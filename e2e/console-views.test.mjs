@@ -58,6 +58,9 @@ test('a channel is made by its form, tested before it is saved, and changed with
   await outcome.getByText('Failed').waitFor();
   await outcome.getByText('Status 500').waitFor();
   await outcome.getByText('out of order').waitFor();
+  const { y, height } = await outcome.boundingBox();
+  const foot = await page.locator('.form-foot').boundingBox();
+  assert.ok(y >= 0 && y + height <= foot.y, 'the outcome is behind the buttons');
   receiver.answer = () => 200;
   await press(page, 'Send a test');
   await outcome.getByText('Worked').waitFor();

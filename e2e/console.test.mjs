@@ -43,6 +43,10 @@ test('an alert, from its coming in to its end', async (t) => {
 
   await row(page, '412 MB left').getByRole('link').click();
   await page.waitForURL(`**/alerts/${id}`);
+  await server.createAlert({ severity: 'LOW', message: 'changes the count of the page', notify: false });
+  await page.locator('.page-head .count', { hasText: '2' }).waitFor();
+  assert.match(await page.title(), /^disk_full: 412 MB left/);
+  await server.do('mutation { deleteAlerts(which: { filter: { severities: [LOW] } }) }');
   const detail = page.getByRole('region', { name: `Alert ${id}` });
   await detail.getByText('status 503').first().waitFor();
   await detail.getByText('Retrying').waitFor();

@@ -147,6 +147,11 @@ export function ChannelForm({ types, channel, onDone }: { types: TypeInfo[]; cha
     wrong?.focus({ preventScroll: true });
   }, [error]);
 
+  const outcome = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (test.data) outcome.current?.scrollIntoView({ block: 'nearest' });
+  }, [test.data]);
+
   const submit = (event: FormEvent) => {
     event.preventDefault();
     test.reset();
@@ -197,7 +202,7 @@ export function ChannelForm({ types, channel, onDone }: { types: TypeInfo[]; cha
             {test.isPending ? 'Testing…' : 'Send a test'}
           </Button>
           <span className="muted small">Sends a test alert with these settings now, for real. Nothing is saved.</span>
-          <div className="try-result" role="status">
+          <div ref={outcome} className="try-result" role="status">
             {test.data && <TestOutcome result={test.data} />}
           </div>
         </div>

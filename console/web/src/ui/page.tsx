@@ -1,5 +1,5 @@
 // The template of a view: a heading with what may be done, filters, and what there is to see.
-import { useEffect, type ReactNode } from 'react';
+import { useEffect, useRef, type ReactNode } from 'react';
 import { Link } from 'wouter';
 import { BackIcon } from './icons.tsx';
 
@@ -35,20 +35,25 @@ export function Page({ title, mark = '', back, count, actions, filters, children
   );
 }
 
-const titles: string[] = [];
+const titles: { text: string }[] = [];
 
 // The title of the browser's tab. What is opened within a page has its own as long as it is there.
 export function useTitle(title: string) {
+  const own = useRef({ text: title }); // it keeps its place when it changes: what is opened is above its page
   useEffect(() => {
-    titles.push(title);
-    show();
+    const mine = own.current;
+    titles.push(mine);
     return () => {
-      titles.splice(titles.indexOf(title), 1);
+      titles.splice(titles.indexOf(mine), 1);
       show();
     };
+  }, []);
+  useEffect(() => {
+    own.current.text = title;
+    show();
   }, [title]);
 }
 
 const show = () => {
-  document.title = [...titles.slice(-1), 'Rustbucket Alerts'].join(' · ');
+  document.title = [...titles.slice(-1).map(({ text }) => text), 'Rustbucket Alerts'].join(' · ');
 };
