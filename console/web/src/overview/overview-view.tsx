@@ -4,7 +4,7 @@ import { Link } from 'wouter';
 import { AlertFiguresDocument, DeliveryFiguresDocument, UnresolvedCountsDocument, type AlertFiguresQuery, type DeliveryFiguresQuery, type UnresolvedCountsQuery, type WaitingQuery } from '../gql/graphql.ts';
 import { known, useParams } from '../lib/address.ts';
 import { useNow } from '../lib/clock.ts';
-import { duration, number, plural, span } from '../lib/time.ts';
+import { duration, number, span } from '../lib/time.ts';
 import { SeverityMark, severities, severityName } from '../ui/badges.tsx';
 import { PlaygroundLink } from '../ui/button.tsx';
 import { Choice } from '../ui/fields.tsx';
@@ -34,7 +34,7 @@ export default function OverviewView() {
         <Tiles range={range} alerts={alertStats} deliveries={deliveryStats} unresolved={unresolved.data} waiting={waiting.data} />
         <ChartPanel
           title="Alerts over time"
-          summary={alertStats ? `${plural(alertStats.total, 'alert')} in the ${during}` : ''}
+          summary={alertStats ? `${number(alertStats.total)} in the ${during}` : ''}
           range={range}
           figures={alertStats && alertFigures(alertStats)}
           error={alerts.error}
@@ -43,7 +43,7 @@ export default function OverviewView() {
         />
         <ChartPanel
           title="Deliveries over time"
-          summary={deliveryStats ? `${plural(deliveryStats.total, 'delivery', 'deliveries')} in the ${during}` : ''}
+          summary={deliveryStats ? `${number(deliveryStats.total)} in the ${during}` : ''}
           range={range}
           figures={deliveryStats && deliveryFigures(deliveryStats)}
           error={deliveries.error}
