@@ -53,7 +53,7 @@ type config struct {
 
 	DeliveryTimeout deliveryTimeout `env:"DELIVERY_TIMEOUT" envDefault:"10s" about:"time until an attempt to tell a channel is given up: connecting, sending and the whole answer" accepts:"a duration from 1s to 5m, such as 10s"`
 
-	Retention retentionTime `env:"RETENTION" envDefault:"90d" about:"how long alerts are kept, with their deliveries, attempts and events; older ones are removed, unless a delivery of theirs still waits" accepts:"days, such as 90d, or a duration such as 2160h, 1h or more; 0 or off keeps everything"`
+	Retention retentionTime `env:"RETENTION" envDefault:"90d" about:"how long alerts are kept, with their deliveries, attempts and events, and silences that are over; older ones are removed, unless a delivery of theirs still waits, or an alert names the silence" accepts:"days, such as 90d, or a duration such as 2160h, 1h or more; 0 or off keeps everything"`
 
 	Introspection onOff `env:"INTROSPECTION" envDefault:"True" about:"whether the API tells its schema to whoever has a token, as the playground needs it to; the schema is public all the same" accepts:"True or False (also 1, 0, yes, no, on, off)"`
 

@@ -1,9 +1,9 @@
 // Package retention removes what is older than the operator wants to keep.
 //
-// It promises: alerts, with their deliveries and attempts, and the events of the feed go in small batches, oldest first, and
-// between two batches the database is left to the others for at least as long as the last one took. An error ends nothing:
-// it is logged, and the next look tries again. It never removes an alert that somebody is still to be told about, nor a
-// channel or a rustbucket.
+// It promises: alerts, with their deliveries and attempts, the events of the feed and the silences that are over go in small
+// batches, oldest first, and between two batches the database is left to the others for at least as long as the last one took. An
+// error ends nothing: it is logged, and the next look tries again. It never removes an alert that somebody is still to be told about,
+// a silence that an alert names, a channel or a rustbucket.
 package retention
 
 import (
@@ -52,9 +52,9 @@ func (k *Keeper) Run(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			k.log.Warn("removing what is older than the retention failed, trying again", "error", err)
 		}
-		if removed.Alerts > 0 || removed.Events > 0 {
+		if removed.Alerts > 0 || removed.Events > 0 || removed.Silences > 0 {
 			k.log.Info("removed what is older than the retention", "retention", k.keep, "alerts", removed.Alerts,
-				"deliveries", removed.Deliveries, "attempts", removed.Attempts, "events", removed.Events,
+				"deliveries", removed.Deliveries, "attempts", removed.Attempts, "events", removed.Events, "silences", removed.Silences,
 				"took", time.Since(began).Round(time.Millisecond))
 		}
 	}
@@ -70,6 +70,7 @@ func (k *Keeper) sweep(ctx context.Context) (removed store.Trimmed, err error) {
 		removed.Deliveries += step.Deliveries
 		removed.Attempts += step.Attempts
 		removed.Events += step.Events
+		removed.Silences += step.Silences
 		removed.After = step.After
 		if err != nil || !step.More || !sleep(ctx, max(k.pause, time.Since(began))) {
 			return removed, err

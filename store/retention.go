@@ -17,6 +17,7 @@ const trimDeliveries = 1000
 type Trimmed struct {
 	Alerts, Deliveries, Attempts int
 	Events                       int   // in the order of the feed; the rows that held them are gone
+	Silences                     int   // that were over
 	After                        int64 // id of the last alert that was looked at: the next Trim goes on behind it
 	More                         bool  // there may be more to remove
 }
@@ -24,7 +25,8 @@ type Trimmed struct {
 // Trim removes a little of what is older than before, in one small transaction: events, as long as there are any, then up
 // to limit alerts with their deliveries and attempts, beginning behind the id after (0 = with the oldest). An alert with a
 // PENDING delivery stays, and so does an event that has no position yet. A feed cursor that stood before a removed event has
-// expired then. Of several processes that call it at a time, one does the work.
+// expired then. Silences go that were over before it, and that no alert names any more. Of several processes that call it at a
+// time, one does the work.
 func (s *Store) Trim(ctx context.Context, before time.Time, after int64, limit int) (Trimmed, error) {
 	var result Trimmed
 	err := s.inTx(ctx, "remove what is old", func(tx bun.Tx) error {
@@ -44,6 +46,12 @@ func (s *Store) Trim(ctx context.Context, before time.Time, after int64, limit i
 		if n, err := trimDeleted(ctx, tx, before, limit); err != nil || n > 0 {
 			result.More = n > 0
 			return err
+		}
+		if after == 0 { // once for each time that all is gone through: there are few
+			if result.Silences, err = trimSilences(ctx, tx, before, limit); err != nil || result.Silences > 0 {
+				result.More = result.Silences > 0
+				return err
+			}
 		}
 		return s.trimAlerts(ctx, tx, before, limit, &result)
 	})

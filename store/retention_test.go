@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -132,6 +133,69 @@ func TestTrim_BoundsABatchByItsDeliveriesToo(t *testing.T) {
 		}
 		if step, err = s.Trim(t.Context(), before, step.After, 200); err != nil || step.Alerts != 1 || step.More {
 			t.Errorf("the second batch: %+v, %v", step, err)
+		}
+	})
+}
+
+func TestTrim_RemovesSilencesThatAreOverAndThatNoAlertNames(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
+		c := newChannel(t, s, "one")
+		silenced := func(x *models.Silence) {
+			in := insert(alert("error"), c)
+			in.SilenceID = &x.ID
+			create(t, s, in)
+		}
+		var over, named []*models.Silence
+		for range 5 { // more than a batch
+			over = append(over, silence(t, s, "a", -time.Hour, time.Millisecond))
+		}
+		for range 4 {
+			named = append(named, silence(t, s, "a", 0, time.Hour))
+			silenced(named[len(named)-1]) // stays with its alert, of which somebody is still to be told
+		}
+		ended := silence(t, s, "a", time.Hour, 2*time.Hour)
+		later, holds := silence(t, s, "a", time.Hour, 2*time.Hour), silence(t, s, "a", 0, time.Hour)
+		for _, x := range append(named, ended) {
+			if _, err := s.EndSilence(t.Context(), x.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for s.Now().Before(over[4].EndsAt) {
+			time.Sleep(time.Millisecond)
+		}
+		before := age(t, s)
+		young := silence(t, s, "a", -time.Hour, time.Hour)
+		if _, err := s.EndSilence(t.Context(), young.ID); err != nil {
+			t.Fatal(err)
+		}
+		removed := 0
+		sweepEvents(t, s, before)
+		for more := true; more; {
+			step, err := s.Trim(t.Context(), before, 0, 2)
+			if err != nil || step.Silences > 2 || step.Alerts > 0 {
+				t.Fatalf("one batch removed %+v, %v", step, err)
+			}
+			removed += step.Silences
+			more = step.Silences > 0
+		}
+		left, err := s.Silences(t.Context(), nil)
+		want := []int64{young.ID, holds.ID, later.ID, named[3].ID, named[2].ID, named[1].ID, named[0].ID}
+		if err != nil || removed != 6 || !slices.Equal(silenceIDs(left), want) {
+			t.Errorf("removed %d, left %v, want %v, %v", removed, silenceIDs(left), want, err)
+		}
+		// When its alert is gone, it goes, too.
+		claimed := claim(t, s, c, 9, "me")
+		if len(claimed) != 4 {
+			t.Fatalf("claimed %d", len(claimed))
+		}
+		d := claimed[0].Delivery
+		if applied := record(t, s, "me", store.Outcome{Delivery: d, Status: models.Failed, Attempt: &models.DeliveryAttempt{DeliveryID: d.ID, Number: 1}}); len(applied) != 1 {
+			t.Fatal(applied)
+		}
+		sweep(t, s, before, 9)
+		sweep(t, s, before, 9)
+		if left, err = s.Silences(t.Context(), nil); err != nil || len(left) != 6 {
+			t.Errorf("left %v, %v", silenceIDs(left), err)
 		}
 	})
 }

@@ -158,6 +158,20 @@ func (s *Store) EndSilence(ctx context.Context, id int64) (*models.Silence, erro
 	return silence, err
 }
 
+// trimSilences removes up to limit silences that were over before a moment, and that no alert names. Nothing is routed by them any
+// more, so nobody has to hear of it.
+func trimSilences(ctx context.Context, tx bun.Tx, before time.Time, limit int) (int, error) {
+	res, err := tx.NewRaw(`
+		DELETE FROM silences WHERE id IN (
+			SELECT id FROM silences AS s WHERE COALESCE(ended_at, ends_at) < ?
+			AND NOT EXISTS (SELECT 1 FROM alerts WHERE silence_id = s.id AND silence_id IS NOT NULL) ORDER BY id LIMIT ?)`, before.UTC(), limit).Exec(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n, err := res.RowsAffected()
+	return int(n), err
+}
+
 // routingChanged notes, as part of a transaction, that the silences or the pause change: from its commit on, no alert is stored
 // that was routed by what was before.
 func (s *Store) routingChanged(ctx context.Context, tx bun.Tx) error {
