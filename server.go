@@ -184,6 +184,7 @@ func startRooms(ctx context.Context, c config, s *store.Store, doorman *access.D
 	events := feed.New(s, log)
 	r := &rooms{feed: events, dispatcher: dispatcher, streams: newPart(), intake: newPart(), sender: newPart(), rest: newPart()}
 	r.rest.run(directory.Run)
+	r.rest.run(func(ctx context.Context) { tellOfNewer(ctx, s, newerEvery, log) })
 	r.rest.run(doorman.Run)
 	r.rest.run(events.Run)
 	r.rest.run(func(ctx context.Context) {

@@ -1,5 +1,8 @@
 // Package migrations holds the database schema: SQL files per dialect, applied in the order of their numbers, each in a
 // transaction of its own. A file that was released is never changed; a change of the schema is a new file in both folders.
+//
+// Servers of the version before go on with the new tables until they are replaced. So a migration adds: tables, indexes, and columns
+// that are null or have a default. What takes something away, or means something else from then on, comes one version later.
 package migrations
 
 import (

@@ -83,13 +83,31 @@ func (s *Store) migrator() (*migrate.Migrator, error) {
 	return migrate.NewMigrator(s.db, m, migrate.WithMarkAppliedOnSuccess(true)), nil
 }
 
-func refuseNewer(ctx context.Context, migrator *migrate.Migrator) error {
+// Newer gives the first migration of the database that this program does not know, because a newer one has made it since: what this
+// one started with was its own. Empty = there is none.
+func (s *Store) Newer(ctx context.Context) (string, error) {
+	migrator, err := s.migrator()
+	if err != nil {
+		return "", err
+	}
+	return newer(ctx, migrator)
+}
+
+func newer(ctx context.Context, migrator *migrate.Migrator) (string, error) {
 	missing, err := migrator.MissingMigrations(ctx)
+	if err != nil || len(missing) == 0 {
+		return "", err
+	}
+	return missing[0].Name, nil
+}
+
+func refuseNewer(ctx context.Context, migrator *migrate.Migrator) error {
+	name, err := newer(ctx, migrator)
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	if len(missing) > 0 {
-		return fmt.Errorf("the database is newer than this program (it has migration %s): run the newer program", missing[0].Name)
+	if name != "" {
+		return fmt.Errorf("the database is newer than this program (it has migration %s): run the newer program", name)
 	}
 	return nil
 }

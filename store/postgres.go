@@ -53,7 +53,8 @@ func (s *Store) openPostgres(ctx context.Context, url string) error {
 	}
 	sqldb := stdlib.OpenDBFromPool(s.pool)
 	sqldb.SetMaxIdleConns(0) // the pool below keeps them
-	s.db = bun.NewDB(sqldb, pgdialect.New())
+	// A newer server may have added columns.
+	s.db = bun.NewDB(sqldb, pgdialect.New(), bun.WithDiscardUnknownColumns())
 	s.read = s.db
 	s.clock.wall = nil
 	if err := s.syncClock(ctx); err != nil {

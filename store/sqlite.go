@@ -55,7 +55,7 @@ func (s *Store) openSQLite(ctx context.Context, path string, alone bool) error {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
 	writer.SetMaxOpenConns(1)
-	s.db = bun.NewDB(writer, sqlitedialect.New())
+	s.db = bun.NewDB(writer, sqlitedialect.New(), bun.WithDiscardUnknownColumns())
 	if err := s.db.PingContext(ctx); err != nil {
 		return s.explain("open "+path, err)
 	}
@@ -65,7 +65,7 @@ func (s *Store) openSQLite(ctx context.Context, path string, alone bool) error {
 	}
 	reader.SetMaxOpenConns(4)
 	reader.SetMaxIdleConns(4)
-	s.read = bun.NewDB(reader, sqlitedialect.New())
+	s.read = bun.NewDB(reader, sqlitedialect.New(), bun.WithDiscardUnknownColumns())
 	return nil
 }
 
