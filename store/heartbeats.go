@@ -267,18 +267,22 @@ func (s *Store) Sweep(ctx context.Context, limit int, missed func(*models.Rustbu
 			return err
 		}
 		more = len(rows) == limit
-		ids := make([]string, len(rows))
+		ids, keys := make([]string, len(rows)), make([]string, len(rows))
 		alerts := make([]AlertInsert, len(rows))
 		for i, r := range rows {
-			ids[i], alerts[i] = r.RustbucketID, missed(r.rustbucket())
+			ids[i], keys[i], alerts[i] = r.RustbucketID, models.OfflineKey(r.RustbucketID), missed(r.rustbucket())
 		}
 		if _, err := tx.NewRaw("UPDATE heartbeats SET due_at = NULL WHERE rustbucket_id IN (?)", bun.List(ids)).Exec(ctx); err != nil {
+			return err
+		}
+		// Who was heard of until now has an alert that is open only when somebody has reopened it: counted up, it would tell nobody.
+		if recorded.Waiting, err = s.resolveKeys(ctx, tx, keys); err != nil {
 			return err
 		}
 		if recorded.Raised, err = s.createAlerts(ctx, tx, alerts, ""); err != nil {
 			return err
 		}
-		recorded.Waiting = waiting(recorded.Raised)
+		recorded.Waiting = append(recorded.Waiting, waiting(recorded.Raised)...)
 		return nil
 	})
 	if err != nil {

@@ -195,6 +195,25 @@ func TestHeartbeats_AnAlertResolvedByHandIsNotRaisedAgainBeforeItsReturn(t *test
 	})
 }
 
+func TestHeartbeats_TellsOfANewTroubleAlsoWhenSomebodyHasReopenedTheAlertOfAnOldOne(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
+		expect(t, s, 5, "BKT1")
+		pass(t, s, 6)
+		beat(t, s, "BKT1")
+		old := offlineAlerts(t, s, "BKT1")[0].ID
+		if a, _, err := s.ChangeAlert(t.Context(), old, models.AlertChange{Kind: models.WasReopened}); err != nil || a.ResolvedAt != nil {
+			t.Fatalf("%+v, %v", a, err)
+		}
+		if missed := pass(t, s, 6); len(missed) != 1 { // counted up is an error
+			t.Errorf("missed %v", missed)
+		}
+		alerts := offlineAlerts(t, s, "BKT1")
+		if len(alerts) != 2 || alerts[0].ResolvedAt != nil || alerts[1].ID != old || alerts[1].ResolvedAt == nil || alerts[1].Occurrences != 1 {
+			t.Errorf("%d alerts: %+v", len(alerts), alerts[0])
+		}
+	})
+}
+
 func TestHeartbeats_ExpectingBeginsAndEndsTheWatch(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *store.Store) {
 		expect(t, s, 0, "new")
