@@ -37,6 +37,10 @@ const changesBatch = 500
 // told, and what is deleted takes them along.
 const changesDeliveries = 2000
 
+// keyTries is how often such a batch is tried again, each time with half as many, when alerts with the same dedup keys are opened
+// meanwhile: down to one, and then some more.
+const keyTries = 20
+
 // auditedChanges are the names of changes in the audit log: of one alert, and of several at a time.
 var auditedChanges = map[models.AlertEventKind][2]models.AuditAction{
 	models.WasAcknowledged: {models.AlertAcknowledged, models.AlertsAcknowledged},
@@ -135,10 +139,11 @@ func (s *Store) each(ctx context.Context, what string, which models.AlertSelecti
 		if ids, err = s.fewDeliveries(ctx, ids); err != nil {
 			return err
 		}
-		for tries := 0; ; tries++ { // another alert may have been opened with a key meanwhile
-			if err = batch(ids); !isUnique(err) || tries == deadlockTries {
+		for tries := 0; ; tries++ { // another alert may have been opened with a key meanwhile: less likely so with fewer at a time
+			if err = batch(ids); !isUnique(err) || tries == keyTries {
 				break
 			}
+			ids = ids[:(len(ids)+1)/2]
 		}
 		if err != nil {
 			return err
