@@ -80,7 +80,14 @@ func (s *Store) migrator() (*migrate.Migrator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return migrate.NewMigrator(s.db, m, migrate.WithMarkAppliedOnSuccess(true)), nil
+	return migrate.NewMigrator(s.db, m, migrate.AfterMigration(markApplied), migrate.WithMarkAppliedOnSuccess(true), migrate.WithUpsert(true)), nil
+}
+
+// markApplied notes a migration in its own transaction. The migrator does so once more afterwards; were that all, a program that is
+// killed in between would try to make the same tables again, at every start.
+func markApplied(ctx context.Context, tx bun.IConn, m *migrate.Migration) error {
+	_, err := tx.ExecContext(ctx, "INSERT INTO bun_migrations (name, group_id) VALUES (?, ?)", m.Name, m.GroupID)
+	return err
 }
 
 // Newer gives the first migration of the database that this program does not know, because a newer one has made it since: what this
