@@ -135,3 +135,21 @@ func TestLimits_AQueryOfTooManyTokensIsNotParsed(t *testing.T) {
 		t.Errorf("%d alerts were created by a long query", n)
 	}
 }
+
+func TestLimits_AQueryThatTakesLongToValidateIsNotBegun(t *testing.T) {
+	s := startServer(t, "")
+	query := "{ viewer {" + strings.Repeat(" name", 12_000) + " } }" // 20 s of a processor
+	for i, accept := range []string{"application/json", "text/event-stream"} {
+		start := time.Now()
+		_, text := s.send(http.MethodPost, "/graphql", `{"query": "`+query+`"}`, "Authorization", "Bearer "+testToken, "Accept", accept)
+		if !strings.Contains(text, "GRAPHQL_VALIDATION_FAILED") || !strings.Contains(text, "too long to validate") {
+			t.Errorf("%s is answered %s", accept, text)
+		}
+		if took := time.Since(start); took > 3*time.Second {
+			t.Errorf("%s is refused after %v", accept, took)
+		}
+		if _, text := s.send(http.MethodGet, "/metrics", "", "Authorization", "Bearer "+testToken); !strings.Contains(text, `requests_refused_total{reason="query"} `+strconv.Itoa(i+1)) {
+			t.Error("the metric does not count it")
+		}
+	}
+}

@@ -35,7 +35,6 @@ const (
 	maxBodyBytes       = 1 << 20          // of a request, and of a message on a socket
 	maxQueries         = 1000             // parsed queries that are kept
 	maxKeptQuery       = 8 << 10          // bytes of a query that is kept when parsed, which takes some hundred times as much
-	maxQueryTokens     = 100_000          // of a query; createAlerts with 1000 literal alerts has less
 	readTimeout        = 30 * time.Second // for the body of a request
 	initTimeout        = 10 * time.Second // for connection_init after a socket was opened
 	pingInterval       = 25 * time.Second // a socket that answers none for twice as long is dead

@@ -10,7 +10,6 @@ import (
 	"github.com/99designs/gqlgen/graphql/errcode"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
-	"github.com/vektah/gqlparser/v2/lexer"
 
 	"github.com/rustbucket/alerts/access"
 	"github.com/rustbucket/alerts/metrics"
@@ -24,13 +23,16 @@ const (
 	maxRoots     = 100     // fields of a mutation or a query itself, aliases included
 	usualInList  = 5       // entries of a list whose length the arguments do not tell
 	callCost     = 50      // of a field of a mutation: a transaction, or a message to a service; of any at the top, to the budget
+	sameTime     = 256     // comparisons take as long as a field: gqlgen compares the names of all fields that stand beside each other
 	textCost     = 16      // bytes of a long query that cost its caller as much as a field
 	freeOfAlert  = 50      // fields about an alert that whoever creates it may ask for without spending
 	tooMuchAsked = "; ask for less at a time, with a smaller first or fewer fields"
 )
 
-// longLists are lists that are longer than others, by the type of their entries.
+// longLists are lists that are longer than others, or shorter, by the type of their entries, or by their place. What is asked of the schema is found out from it
+// each time, and takes longer than other answers: a hundred types have four fields on the average, and Query has forty.
 var longLists = map[string]int{
+	"__Schema.types": 20, "__Type": 2, "__Field": 40, "__InputValue": 2,
 	"AlertStatsBucket": models.MaxStatsBuckets, "DeliveryStatsBucket": models.MaxStatsBuckets, "AlertTypeStats": models.MaxAlertTypes,
 }
 
@@ -60,25 +62,26 @@ func (l limits) MutateOperationParameters(ctx context.Context, p *graphql.RawPar
 	return l.mayRead(ctx, p.Query)
 }
 
-// mayRead makes the caller spend what the reading of a query costs, if it is a long one, and refuses one of too many tokens: the
-// parser would find that out when it has made most of a tree of them, for ten times the time.
+// mayRead makes the caller spend what the reading of a query costs, and refuses one that would take too long. The text is paid for
+// first, and looked at then. Of too many tokens the parser would make most of a tree before it finds that out.
 func (l limits) mayRead(ctx context.Context, query string) *gqlerror.Error {
-	if len(query) <= maxKeptQuery {
-		return nil
-	}
-	if err := l.spend(ctx, len(query)/textCost); err != nil {
+	if err := l.spend(ctx, reading{}.due(query)); err != nil {
 		return err
 	}
-	tokens := lexer.New(&ast.Source{Input: query})
-	for range maxQueryTokens {
-		if token, err := tokens.ReadToken(); err != nil || token.Kind == lexer.EOF {
-			return nil // what is wrong with it the parser says
-		}
+	found := read(query)
+	switch {
+	case found.tokens > maxQueryTokens:
+		l.metrics.RequestRefused(metrics.RequestQuery)
+		err := gqlerror.Errorf("the query has more than %d tokens; put lists of values into variables", maxQueryTokens)
+		errcode.Set(err, errcode.ParseFailed)
+		return err
+	case found.steps > maxQuerySteps:
+		l.metrics.RequestRefused(metrics.RequestQuery)
+		err := gqlerror.Errorf("the query takes too long to validate: ask for the same field once in each place, and use fewer fragments and operations")
+		errcode.Set(err, errcode.ValidationFailed)
+		return err
 	}
-	l.metrics.RequestRefused(metrics.RequestQuery)
-	err := gqlerror.Errorf("the query has more than %d tokens; put lists of values into variables", maxQueryTokens)
-	errcode.Set(err, errcode.ParseFailed)
-	return err
+	return l.spend(ctx, found.due(query)-reading{}.due(query))
 }
 
 // MutateOperationContext checks an operation, and makes the caller spend what it costs; it changes nothing.
@@ -177,7 +180,7 @@ func (w *weigher) field(f *ast.Field) weight {
 	if f.Definition != nil {
 		times = w.times(f)
 	}
-	one := weight{cost: 1 + times*below.cost, depth: below.depth + 1, roots: 1}
+	one := weight{cost: 1 + times*(below.cost+below.roots*below.roots/sameTime), depth: below.depth + 1, roots: 1}
 	if f.Name == "__schema" || f.Name == "__type" {
 		one.depth = 1 // tools ask deep questions about types, whose answers are short
 	}
@@ -212,10 +215,15 @@ func (w *weigher) times(f *ast.Field) int {
 			return min(max(n, 0), maxPage)
 		}
 	}
-	if known, ok := longLists[f.Definition.Type.Name()]; ok && f.Definition.Type.Elem != nil {
-		return known
+	if f.Definition.Type.Elem == nil {
+		return 1
 	}
-	if f.Definition.Type.Elem != nil && f.Name != "nodes" && f.Name != "edges" { // their connection was counted
+	for _, list := range []string{f.ObjectDefinition.Name + "." + f.Name, f.Definition.Type.Name()} {
+		if known, ok := longLists[list]; ok {
+			return known
+		}
+	}
+	if f.Name != "nodes" && f.Name != "edges" { // their connection was counted
 		return usualInList
 	}
 	return 1

@@ -54,6 +54,10 @@ func TestLimits(t *testing.T) {
 			deliveryStats(from: "x") { channels { channel { name } p99Ms } buckets { from delivered failed p50Ms p99Ms } } }`},
 		{name: "statistics of many times", query: "{" + repeat(50, `a%d: alertStats(from: "x") { buckets { from total } }`) + "}"},
 		{name: "statistics of too many", query: "{" + repeat(99, `a%d: alertStats(from: "x") { buckets { from total low } }`) + "}", want: metrics.RequestCost},
+		{name: "many aliases of one field", query: "{ viewer {" + repeat(700, " a%d: name") + "} }"},
+		{name: "too many", query: "{ viewer {" + repeat(9_000, " a%d: name") + "} }", want: metrics.RequestCost},
+		{name: "many aliases in a list", query: "{ alerts(first: 500) { nodes {" + repeat(450, " a%d: id") + "} } }", want: metrics.RequestCost},
+		{name: "aliases about the schema", query: "{ __schema { types {" + repeat(150, " a%d: fields { name args { name } }") + "} } }", want: metrics.RequestCost},
 		{name: "what tools ask about the schema", query: `{ __schema { types { fields { args { type { ofType { ofType { ofType { ofType { ofType { ofType { ofType { name } } } } } } } } } } } } }`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -106,7 +110,64 @@ func TestLimits_WhatAnOperationCostsItsCaller(t *testing.T) {
 	if errs != nil {
 		t.Fatal(errs)
 	}
-	if got := weigh(doc.Operations[0], nil).due(); got > 10_000 {
+	if got := weigh(doc.Operations[0], nil).due(); got > 100_000 {
 		t.Errorf("what a playground asks when it opens costs %d", got)
+	}
+}
+
+func TestLimits_QueriesThatTakeLongToValidate(t *testing.T) {
+	schema := NewExecutableSchema(Config{}).Schema()
+	each := func(n int, format string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, format, i, i+1)
+		}
+		return b.String()
+	}
+	chain := func(n int) string {
+		return "{ viewer { ...f0 } }" + each(n, " fragment f%d on Viewer { ...f%d }") + fmt.Sprintf(" fragment f%d on Viewer { name }", n)
+	}
+	siblings := func(n int, fields string) string {
+		return "{ alerts { nodes {" + each(n, " ...f%[1]d") + " } } }" + each(n, " fragment f%[1]d on Alert { "+fields+" }")
+	}
+	creating := each(100, ` a%[1]d: createAlert(input: {type: "t", message: "m", details: {a: {b: [1, 2, 3]}}}) { id type severity message createdAt isResolved }`)
+	for _, c := range []struct {
+		name, query string
+		refused     bool
+	}{
+		{"an ordinary one", "{ alerts(first: 5) { nodes { ...a } } a: alert(id: 1) { ...a } } fragment a on Alert { id type deliveries { id status } }", false},
+		{"a hundred aliases", "mutation {" + creating + "}", false},
+		{"a thousand alerts", `mutation { createAlerts(inputs: [` + strings.Repeat(`{type: "t", severity: HIGH, message: "m", notify: false} `, 1000) + `]) { id } }`, false},
+		{"what a playground asks", introspection.Query, false},
+		{"one field", "{ viewer {" + strings.Repeat(" name", 12_000) + " } }", true},
+		{"one field by an alias", "{ viewer {" + strings.Repeat(" a: name", 12_000) + " } }", true},
+		{"one field in fragments", "{ viewer {" + strings.Repeat(" ... on Viewer { name }", 6_000) + " } }", true},
+		{"one field behind arguments", "{" + strings.Repeat(` alert(id: 1) { id }`, 5_000) + " }", true},
+		{"many arguments", "{" + strings.Repeat(` alert(`+strings.Repeat("id: 1 ", 500)+`) { id }`, 10) + " }", true},
+		{"one field within one field", "{" + strings.Repeat(" viewer { name }", 5_000) + " }", true},
+		{"fragments beside each other", siblings(900, "id"), true},
+		{"fragments with the same fields", siblings(100, "id type message deliveries { id alert { id type message deliveries { id } } } "+strings.Repeat("severity ", 10)), true},
+		{"fragments in a row", chain(9_000), true},
+		{"fragments in a circle", strings.Replace(chain(9_000), "{ name }", "{ ...f0 }", 1), true},
+		{"many operations", strings.Repeat("query a { ...f } ", 4_000) + "fragment f on Query { viewer { name } }", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			start := time.Now()
+			found := read(c.query)
+			if found.tokens > maxQueryTokens || (found.steps > maxQuerySteps) != c.refused {
+				t.Fatalf("%+v, want refused: %v", found, c.refused)
+			}
+			if !c.refused { // what is let through must not take long
+				if _, errs := gqlparser.LoadQueryWithRules(schema, c.query, rules.NewDefaultRules()); errs != nil {
+					t.Fatal(errs)
+				}
+			}
+			if took := time.Since(start); took > 2*time.Second {
+				t.Errorf("took %v", took)
+			}
+		})
+	}
+	for _, query := range []string{"", "}", ")", "{{{{", "((((", "...on", "{ ... on", "\x00", `"`, "{ a(b: [}]) { c } }", strings.Repeat("{a", 50_000), strings.Repeat("}", 90_000)} {
+		read(query) // does not panic
 	}
 }

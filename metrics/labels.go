@@ -91,7 +91,7 @@ const (
 	RequestFields  = "fields"  // too many at the top of the operation
 	RequestDepth   = "depth"
 	RequestCost    = "cost"
-	RequestQuery   = "query" // its text has too many tokens
+	RequestQuery   = "query" // its text has too many tokens, or takes too long to validate
 	RequestPace    = "pace"  // a token or an address asked for too much in too short a time
 )
 
