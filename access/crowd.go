@@ -6,13 +6,15 @@ import (
 	"sync"
 )
 
-// How many streams (sockets and event streams), and how many exports, may be open at once on one server. A team behind one address
+// How many streams (sockets and event streams), subscriptions and exports may be open at once on one server. A team behind one address
 // stays far below.
 const (
-	maxStreamsOfToken   = 2000
-	maxStreamsOfAddress = 2000
-	maxExportsOfToken   = 4
-	maxExportsOfAddress = 8
+	maxStreamsOfToken         = 2000
+	maxStreamsOfAddress       = 2000
+	maxSubscriptionsOfToken   = 5000 // on sockets, several each; one takes some 35 KB
+	maxSubscriptionsOfAddress = 10_000
+	maxExportsOfToken         = 4
+	maxExportsOfAddress       = 8
 )
 
 // Crowd counts the streams that are open, so that nobody takes all the room.
@@ -26,6 +28,11 @@ type Crowd struct {
 
 // NewCrowd makes an empty one, for streams.
 func NewCrowd() *Crowd { return newCrowd(maxStreamsOfToken, maxStreamsOfAddress) }
+
+// NewSubscriptionCrowd makes an empty one, for subscriptions.
+func NewSubscriptionCrowd() *Crowd {
+	return newCrowd(maxSubscriptionsOfToken, maxSubscriptionsOfAddress)
+}
 
 // NewExportCrowd makes an empty one, for exports.
 func NewExportCrowd() *Crowd { return newCrowd(maxExportsOfToken, maxExportsOfAddress) }

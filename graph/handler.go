@@ -35,6 +35,7 @@ const (
 	maxBodyBytes       = 1 << 20          // of a request, and of a message on a socket
 	maxQueries         = 1000             // parsed queries that are kept
 	maxKeptQuery       = 8 << 10          // bytes of a query that is kept when parsed, which takes some hundred times as much
+	smallBody          = 64 << 10         // bytes that a body or a message may have without a place on the shelf
 	readTimeout        = 30 * time.Second // for the body of a request
 	initTimeout        = 10 * time.Second // for connection_init after a socket was opened
 	pingInterval       = 25 * time.Second // a socket that answers none for twice as long is dead
@@ -59,11 +60,11 @@ type Options struct {
 
 // NewHandler serves the API over POST, GET, WebSocket and SSE.
 func NewHandler(r *Resolver, o Options) http.Handler {
-	r.turns, r.answers = newTurns(), newAnswers()
+	r.turns, r.answers, r.subscriptions = newTurns(), newAnswers(), access.NewSubscriptionCrowd()
 	srv := handler.New(NewExecutableSchema(Config{Resolvers: r, Directives: DirectiveRoot{HasRole: access.HasRole, Text: text}}))
-	bounds, limit := limits{o.Metrics, o.Budget}, int64(maxBodyBytes)
+	bounds, limit, bodies := limits{o.Metrics, o.Budget}, int64(maxBodyBytes), access.NewShelf()
 	srv.AddTransport(transport.Websocket{
-		Implementation:        newSockets(func(req *http.Request) bool { return originAllowed(req, o.AllowedOrigins) }, o.Draining),
+		Implementation:        newSockets(func(req *http.Request) bool { return originAllowed(req, o.AllowedOrigins) }, o.Draining, bodies),
 		InitFunc:              greet(r.Doorman, o),
 		InitTimeout:           initTimeout,
 		KeepAlivePingInterval: pingInterval,
@@ -124,7 +125,9 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 			refuse(w, http.StatusUnauthorized, refusal(models.Unauthenticated, "a valid token is needed: send the header Authorization: Bearer TOKEN"))
 			return
 		}
-		if req = checked(w, req.WithContext(access.WithViewer(req.Context(), viewer)), bounds); req == nil {
+		req, done := checked(w, req.WithContext(access.WithViewer(req.Context(), viewer)), bounds, bodies)
+		defer done()
+		if req == nil {
 			return
 		}
 		if stays != nil {
@@ -179,61 +182,88 @@ func greet(doorman *access.Doorman, o Options) transport.WebsocketInitFunc {
 			return refused, nil, errors.New("too many connections are open with this token")
 		}
 		context.AfterFunc(ctx, leave)
+		visitOf(ctx).viewer = viewer.Name
 		visitOf(ctx).keepWelcome(ctx, doorman, shown)
 		return access.WithViewer(ctx, viewer), nil, nil
 	}
 }
 
-// checked makes sure that a request is one that the transports can serve, and answers it itself when not.
-func checked(w http.ResponseWriter, r *http.Request, bounds limits) *http.Request {
+// checked makes sure that a request is one that the transports can serve, and answers it itself when not. done is called when nobody
+// needs the body any more.
+func checked(w http.ResponseWriter, r *http.Request, bounds limits, bodies *access.Shelf) (_ *http.Request, done func()) {
+	done = func() {}
+	wrong := func(status int, message string) (*http.Request, func()) {
+		refuse(w, status, refusal(models.BadUserInput, message))
+		return nil, done
+	}
 	switch r.Method {
 	case http.MethodGet:
-		return r
+		return r, done
 	case http.MethodPost:
 	default:
 		w.Header().Set("Allow", "GET, POST")
-		refuse(w, http.StatusMethodNotAllowed, refusal(models.BadUserInput, "send a POST with a JSON body, or a query by GET"))
-		return nil
+		return wrong(http.StatusMethodNotAllowed, "send a POST with a JSON body, or a query by GET")
 	}
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
-		refuse(w, http.StatusUnsupportedMediaType, refusal(models.BadUserInput, "send JSON, with the header Content-Type: application/json"))
-		return nil
+		return wrong(http.StatusUnsupportedMediaType, "send JSON, with the header Content-Type: application/json")
 	}
 	if r.ContentLength > maxBodyBytes { // not a byte of it is read
 		w.Header().Set("Connection", "close")
 		if err := bounds.spend(r.Context(), maxBodyBytes/textCost); err != nil {
 			overloaded(w, jsonMedia, err)
-			return nil
+			return nil, done
 		}
 		bounds.metrics.RequestRefused(metrics.RequestBody)
-		refuse(w, http.StatusRequestEntityTooLarge, refusal(models.BadUserInput, "the body is larger than 1 MB"))
-		return nil
+		return wrong(http.StatusRequestEntityTooLarge, "the body is larger than 1 MB")
 	}
 	controller := http.NewResponseController(w)
 	_ = controller.SetReadDeadline(time.Now().Add(readTimeout))
 	defer func() { _ = controller.SetReadDeadline(time.Time{}) }()
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	body, done, err := readLarge(http.MaxBytesReader(w, r.Body, maxBodyBytes), bodies, access.ViewerFrom(r.Context()).Name, r.ContentLength)
 	var tooLarge *http.MaxBytesError
 	switch {
+	case errors.Is(err, errNoRoom):
+		bounds.metrics.RequestRefused(metrics.RequestPace)
+		w.Header().Set("Connection", "close")
+		overloaded(w, jsonMedia, refusal(models.Overloaded, "too many large bodies are being read, or worked on: nothing was done, try again in a while"))
+		return nil, done
 	case errors.As(err, &tooLarge):
 		bounds.metrics.RequestRefused(metrics.RequestBody)
-		refuse(w, http.StatusRequestEntityTooLarge, refusal(models.BadUserInput, "the body is larger than 1 MB"))
-		return nil
+		return wrong(http.StatusRequestEntityTooLarge, "the body is larger than 1 MB")
 	case err != nil:
-		refuse(w, http.StatusBadRequest, refusal(models.BadUserInput, "the body could not be read"))
-		return nil
+		return wrong(http.StatusBadRequest, "the body could not be read")
 	case bytes.HasPrefix(bytes.TrimSpace(body), []byte("[")):
-		refuse(w, http.StatusBadRequest, refusal(models.BadUserInput, "send one operation at a time: a JSON object, not an array"))
-		return nil
+		return wrong(http.StatusBadRequest, "send one operation at a time: a JSON object, not an array")
 	case !utf8.Valid(body):
-		refuse(w, http.StatusBadRequest, refusal(models.BadUserInput, "the body is not valid UTF-8"))
-		return nil
+		return wrong(http.StatusBadRequest, "the body is not valid UTF-8")
 	case !isRequest(body):
-		refuse(w, http.StatusBadRequest, refusal(models.BadUserInput, notARequest))
-		return nil
+		return wrong(http.StatusBadRequest, notARequest)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	return r
+	return r, done
+}
+
+// errNoRoom says that others have taken all the places for what is large.
+var errNoRoom = errors.New("no room for what is large")
+
+// readLarge reads all there is, and takes a place on the shelf for it when it is large: thousands of callers, each holding back the
+// last byte of 1 MB, would fill the memory. size is what is known of it, or less than nothing. The place is to be left, also with
+// an error.
+func readLarge(from io.Reader, bodies *access.Shelf, viewer string, size int64) (all []byte, leave func(), err error) {
+	leave = func() {}
+	all, err = io.ReadAll(io.LimitReader(from, smallBody))
+	if err != nil || len(all) < smallBody {
+		return all, leave, err
+	}
+	if size < 0 {
+		size = maxBodyBytes
+	}
+	place, ok := bodies.Take(viewer, size)
+	if !ok {
+		return nil, leave, errNoRoom
+	}
+	rest, err := io.ReadAll(from)
+	return append(all, rest...), place, err
 }
 
 // isRequest reports whether a body has the shape that the specification gives requests.

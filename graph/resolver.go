@@ -25,10 +25,11 @@ type Resolver struct {
 	Doorman    *access.Doorman
 	Log        *slog.Logger
 
-	turns     turns               // of subscriptions
-	answers   *answers            // of subscriptions
-	PublicURL string              // as in notifiers.Settings
-	Around    models.Surroundings // what channels are warned about
+	turns         turns    // of subscriptions
+	answers       *answers // of subscriptions
+	subscriptions *access.Crowd
+	PublicURL     string              // as in notifiers.Settings
+	Around        models.Surroundings // what channels are warned about
 }
 
 // channelsChanged makes the next alert, and what waits on these channels, see a change of them. The change itself is stored

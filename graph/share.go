@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -23,6 +24,9 @@ const (
 	keepAnswers     = time.Second
 	keepAnswerBytes = 16 << 20
 )
+
+// maxSubscription is how many bytes the text and the variables of a subscription may have: they are kept as long as it is open.
+const maxSubscription = 16 << 10
 
 // answers keeps what subscriptions have answered to events, for the others that ask the same thing with the same rights: of a
 // thousand of them one makes up the answer to an event, and the rest take it. Each has its own position all the same, waits
@@ -161,22 +165,47 @@ func (r *Resolver) subscribed(ctx context.Context, next graphql.OperationHandler
 	if len(graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Subscription"})) != 1 {
 		return graphql.OneShot(&graphql.Response{Errors: gqlerror.List{refusal(models.BadUserInput, subscriptionOfNone)}})
 	}
+	viewer := access.ViewerFrom(ctx)
+	key, err := asked(op, viewer.Role)
+	if err != nil {
+		return graphql.OneShot(&graphql.Response{Errors: gqlerror.List{refusal(models.BadUserInput, err.Error())}})
+	}
+	if !r.stay(ctx, viewer.Name) {
+		return graphql.OneShot(&graphql.Response{Errors: gqlerror.List{refusal(models.Overloaded, "too many subscriptions are open with this token, or from this address: end some, or come back later")}})
+	}
 	// What is answered may be another's answer as well, so it must not know more of the caller than the role.
-	role := access.ViewerFrom(ctx).Role
-	ctx = access.WithViewer(ctx, &models.Viewer{Role: role})
-	sub := &subscription{group: r.answers.join(ctx, asked(op, role))}
+	ctx = access.WithViewer(ctx, &models.Viewer{Role: viewer.Role})
+	sub := &subscription{group: r.answers.join(ctx, key)}
 	return next(context.WithValue(ctx, subscriptionKey{}, sub))
 }
 
+// stay takes a place for a subscription, which is left when ctx ends.
+func (r *Resolver) stay(ctx context.Context, viewer string) bool {
+	leave, ok := r.subscriptions.EnterFrom(ctx)
+	if !ok {
+		return false
+	}
+	leaveAs, ok := r.subscriptions.EnterAs(viewer)
+	if !ok {
+		leave()
+		return false
+	}
+	context.AfterFunc(ctx, func() { leave(); leaveAs() })
+	return true
+}
+
 // asked is the same for operations that are answered the same.
-func asked(op *graphql.OperationContext, as models.Role) [sha256.Size]byte {
+func asked(op *graphql.OperationContext, as models.Role) ([sha256.Size]byte, error) {
 	variables := op.Variables
 	if name := placeVariable(op); name != "" { // where it began makes no difference to the answers
 		variables = maps.Clone(variables)
 		delete(variables, name)
 	}
-	all, _ := json.Marshal([]any{as, op.OperationName, op.RawQuery, variables}) // never fails: they came as JSON
-	return sha256.Sum256(all)
+	all, err := json.Marshal([]any{as, op.OperationName, op.RawQuery, variables})
+	if err == nil && len(all) > maxSubscription {
+		err = fmt.Errorf("a subscription, with its variables, may have %d KB at most", maxSubscription>>10)
+	}
+	return sha256.Sum256(all), err
 }
 
 // placeVariable is the variable that a feed's `after` comes in, when it is used for nothing else.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/validator/rules"
 
+	"github.com/rustbucket/alerts/access"
 	"github.com/rustbucket/alerts/models"
 )
 
@@ -115,7 +117,11 @@ func TestAsked_IsTheSameForWhoIsAnsweredTheSame(t *testing.T) {
 		if err := json.Unmarshal([]byte(variables), &op.Variables); err != nil {
 			t.Fatal(err)
 		}
-		return asked(op, role)
+		key, err := asked(op, role)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
 	}
 	const feed = `subscription ($a: String, $f: FeedFilter) { feed(after: $a, filter: $f) { cursor } }`
 	const twice = `subscription ($ a: String!) { feed(after: $a, filter: {types: [$a]}) { cursor } }`
@@ -136,5 +142,32 @@ func TestAsked_IsTheSameForWhoIsAnsweredTheSame(t *testing.T) {
 	}
 	if of(`subscription { alertCreated { id } }`, `{}`, models.Analyst) == of(`subscription { alertCreated { type } }`, `{}`, models.Analyst) {
 		t.Error("two queries are taken for the same")
+	}
+}
+
+func TestResolver_SubscriptionsOfATokenAreBounded(t *testing.T) {
+	r := &Resolver{subscriptions: access.NewSubscriptionCrowd()}
+	address := func(last byte) context.Context {
+		return access.WithAddress(t.Context(), netip.AddrFrom4([4]byte{192, 0, 2, last}))
+	}
+	first, end := context.WithCancel(address(1))
+	stays := func(ctx context.Context, viewer string) int {
+		n := 0
+		for r.stay(ctx, viewer) {
+			n++
+		}
+		return n
+	}
+	if one, two, third := stays(first, "one"), stays(address(1), "two"), stays(address(1), "three"); one != 5000 || two != 5000 || third != 0 {
+		t.Errorf("tokens may have %d, %d and, of the same address, %d", one, two, third)
+	}
+	if n := stays(address(2), "three"); n != 5000 {
+		t.Errorf("of another address it is %d", n)
+	}
+	end()
+	for deadline := time.Now().Add(10 * time.Second); !r.stay(address(1), "one"); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("what has ended is still counted")
+		}
 	}
 }

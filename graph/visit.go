@@ -17,6 +17,7 @@ const recheckToken = 3 * time.Second
 type visit struct {
 	end       context.CancelFunc
 	unwelcome atomic.Bool       // its token is no longer good
+	viewer    string            // whose socket it is; empty before connection_ack
 	session   access.Credential // what the request that opened a socket shows by its cookie
 }
 

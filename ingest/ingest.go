@@ -46,12 +46,12 @@ type Options struct {
 // room answers below /ingest/.
 type room struct {
 	Options
-	bodies *shelf
+	bodies *access.Shelf
 }
 
 // NewHandler serves /ingest/alertmanager and /ingest/json.
 func NewHandler(o Options) http.Handler {
-	r := &room{Options: o, bodies: newShelf()}
+	r := &room{Options: o, bodies: access.NewShelf()}
 	mux := http.NewServeMux()
 	mux.Handle("/ingest/alertmanager", r.taking(r.alertmanager))
 	mux.Handle("/ingest/json", r.taking(r.plain))
@@ -129,7 +129,7 @@ func (rm *room) read(w http.ResponseWriter, r *http.Request, token string) (body
 	if size < 0 {
 		size = maxBodyBytes
 	}
-	leave, ok := rm.bodies.take(token, size)
+	leave, ok := rm.bodies.Take(token, size)
 	if !ok {
 		w.Header().Set("Connection", "close")
 		rm.explain(w, &models.Error{Code: models.Overloaded, Message: "too much is being taken in: nothing was stored, try again in a while"})

@@ -1,4 +1,4 @@
-package ingest
+package access
 
 import "sync"
 
@@ -8,17 +8,18 @@ const (
 	maxTokenBytes = maxAllBytes / 4 // nobody keeps the others out who sends large bodies slowly
 )
 
-// shelf counts the bytes of bodies that are read or carried out.
-type shelf struct {
+// Shelf counts the bytes of bodies that are read or carried out.
+type Shelf struct {
 	mu     sync.Mutex
 	all    int64
 	tokens map[string]int64 // by name: ADMIN_TOKEN has no id
 }
 
-func newShelf() *shelf { return &shelf{tokens: make(map[string]int64)} }
+// NewShelf makes an empty one.
+func NewShelf() *Shelf { return &Shelf{tokens: make(map[string]int64)} }
 
-// take makes room for a body, which must be left; ok is false when there is none.
-func (s *shelf) take(token string, size int64) (leave func(), ok bool) {
+// Take makes room for a body, which must be left; ok is false when there is none.
+func (s *Shelf) Take(token string, size int64) (leave func(), ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.all+size > maxAllBytes || s.tokens[token]+size > maxTokenBytes {
