@@ -68,7 +68,7 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	switch ctx := models.WithActor(context.Background(), models.Actor{Name: "command line"}); parsed.Command() {
+	switch ctx := models.WithActor(context.Background(), models.Actor{Name: models.CommandLineName}); parsed.Command() {
 	case "serve":
 		return serve(c)
 	case "migrate":

@@ -29,6 +29,9 @@ const remember = 5 * time.Second
 // up once in a while only.
 const maxNone = 10_000
 
+// adminName is what the bearer of the setting ADMIN_TOKEN is called.
+const adminName = "ADMIN_TOKEN"
+
 // prefix marks our tokens, so that people and secret scanners recognise one.
 const prefix = "rba_"
 
@@ -69,9 +72,10 @@ func Hash(token string) []byte {
 
 // Doorman finds out who a caller is.
 type Doorman struct {
-	store *store.Store
-	log   *slog.Logger
-	admin *[sha256.Size]byte // hash of ADMIN_TOKEN; nil when it is not set
+	store   *store.Store
+	lookups *lookups
+	log     *slog.Logger
+	admin   *[sha256.Size]byte // hash of ADMIN_TOKEN; nil when it is not set
 
 	mu    sync.Mutex
 	known map[[sha256.Size]byte]known
@@ -91,7 +95,7 @@ type known struct {
 // NewDoorman knows the stored tokens and, unless it is empty, adminToken.
 func NewDoorman(s *store.Store, adminToken string, log *slog.Logger) *Doorman {
 	d := &Doorman{
-		store: s, log: log, known: make(map[[sha256.Size]byte]known), none: make(map[[sha256.Size]byte]time.Time), open: make(map[[sha256.Size]byte]time.Time),
+		store: s, lookups: &lookups{find: s.TokensByHash}, log: log, known: make(map[[sha256.Size]byte]known), none: make(map[[sha256.Size]byte]time.Time), open: make(map[[sha256.Size]byte]time.Time),
 		used: make(map[int64]time.Time), paces: make(map[int64]*rate.Limiter),
 		signIns: make(map[string]*rate.Limiter),
 	}
@@ -120,6 +124,11 @@ func (d *Doorman) FirstToken(ctx context.Context) (string, error) {
 func (d *Doorman) Create(ctx context.Context, path string, t *models.Token) (secret string, err error) {
 	if err := models.ValidText(path+"name", t.Name, models.MaxName); err != nil {
 		return "", err
+	}
+	for _, own := range []string{adminName, models.ServerName, models.CommandLineName} {
+		if strings.EqualFold(t.Name, own) {
+			return "", models.Invalid(path+"name", "is what the audit log calls %s: choose another", own)
+		}
 	}
 	if t.ExpiresAt != nil {
 		at := t.ExpiresAt.UTC().Truncate(time.Microsecond)
@@ -194,7 +203,7 @@ func (d *Doorman) Who(ctx context.Context, c Credential) (*models.Viewer, error)
 	}
 	// Comparing hashes gives nothing away by its timing: whoever could use it would need the token to make the hash.
 	if d.admin != nil && hash == *d.admin {
-		return &models.Viewer{Name: "ADMIN_TOKEN", Role: models.Admin}, nil
+		return &models.Viewer{Name: adminName, Role: models.Admin}, nil
 	}
 	if !c.stored {
 		return nil, nil
@@ -213,7 +222,7 @@ func (d *Doorman) Who(ctx context.Context, c Credential) (*models.Viewer, error)
 	if refused {
 		return nil, nil
 	}
-	t, err := d.store.TokenByHash(ctx, hash[:])
+	t, err := d.lookups.get(ctx, hash)
 	if err != nil {
 		return nil, err
 	}

@@ -2,9 +2,12 @@ package access
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/rustbucket/alerts/models"
 	"github.com/rustbucket/alerts/seal"
@@ -12,19 +15,7 @@ import (
 )
 
 func TestDoorman_LooksForATokenThatIsNotGoodOnceInAWhile(t *testing.T) {
-	keys, err := seal.New(make([]byte, seal.KeySize))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(t.Context(), store.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "alerts.db"), Keyring: keys, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	if _, err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	d := NewDoorman(s, "", slog.New(slog.DiscardHandler))
+	d := newDoorman(t)
 	token := &models.Token{Name: "over", Role: models.Viewing}
 	over, err := d.Create(t.Context(), "", token)
 	if err != nil {
@@ -54,5 +45,67 @@ func TestDoorman_LooksForATokenThatIsNotGoodOnceInAWhile(t *testing.T) {
 	}
 	if _, err := who(t.Context(), NewToken()); err != nil || len(d.none) > maxNone {
 		t.Errorf("%d are remembered, %v", len(d.none), err)
+	}
+}
+
+func newDoorman(t *testing.T) *Doorman {
+	t.Helper()
+	keys, err := seal.New(make([]byte, seal.KeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(t.Context(), store.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "alerts.db"), Keyring: keys, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	if _, err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return NewDoorman(s, "", slog.New(slog.DiscardHandler))
+}
+
+func TestDoorman_LooksForManyTokensAtOnce(t *testing.T) {
+	d := newDoorman(t)
+	good, err := d.Create(t.Context(), "", &models.Token{Name: "good", Role: models.Viewing})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const tries = 2000
+	before := d.store.Queries()
+	d.lookups.asking.Lock() // a query is under way
+	var callers sync.WaitGroup
+	ask := func(token string, name string) {
+		callers.Go(func() {
+			v, err := d.Viewer(t.Context(), "Bearer "+token)
+			if err != nil || (v == nil) != (name == "") || v != nil && v.Name != name {
+				t.Errorf("%q is %+v, %v", name, v, err)
+			}
+		})
+	}
+	for range tries {
+		ask(NewToken(), "")
+	}
+	away, leave := context.WithCancel(t.Context())
+	callers.Go(func() {
+		if _, err := d.Viewer(away, "Bearer "+NewToken()); err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("who leaves meanwhile is answered %v", err)
+		}
+	})
+	ask(good, "good")
+	time.AfterFunc(50*time.Millisecond, leave)
+	time.AfterFunc(200*time.Millisecond, d.lookups.asking.Unlock)
+	callers.Wait()
+	if n := d.store.Queries() - before; n < tries/maxLookup || n > tries/10 {
+		t.Errorf("%d tokens are looked for in %d queries", tries, n)
+	}
+}
+
+func TestDoorman_NamesOfTheServersOwnAreTaken(t *testing.T) {
+	d := newDoorman(t)
+	for _, name := range []string{"ADMIN_TOKEN", "server", "command line", "Server"} {
+		if _, err := d.Create(t.Context(), "input.", &models.Token{Name: name, Role: models.Viewing}); !models.HasCode(err, models.BadUserInput) {
+			t.Errorf("a token named %q: %v", name, err)
+		}
 	}
 }

@@ -21,6 +21,12 @@ type AuditEntry struct {
 	Changes json.RawMessage
 }
 
+// What is no token is called by these names, which no token may have.
+const (
+	ServerName      = "server"
+	CommandLineName = "command line"
+)
+
 // AuditAction is a kind of change.
 type AuditAction string
 
@@ -98,5 +104,5 @@ func ActorFrom(ctx context.Context) Actor {
 	if a, ok := ctx.Value(actorKey{}).(Actor); ok {
 		return a
 	}
-	return Actor{Name: "server"}
+	return Actor{Name: ServerName}
 }

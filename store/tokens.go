@@ -72,17 +72,17 @@ func (s *Store) CreateFirstToken(ctx context.Context, t *models.Token, hash []by
 	return n > 0, s.explain("create the first token", err)
 }
 
-// TokenByHash gives the token with this hash, or nil when there is none. It may be revoked or expired.
-func (s *Store) TokenByHash(ctx context.Context, hash []byte) (*models.Token, error) {
-	row := new(tokenRow)
-	err := s.read.NewSelect().Model(row).Where("hash = ?", hash).Scan(ctx)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
+// TokensByHash gives the tokens with these hashes, by their hash. They may be revoked or expired.
+func (s *Store) TokensByHash(ctx context.Context, hashes [][]byte) (map[string]*models.Token, error) {
+	var rows []*tokenRow
+	if err := s.read.NewSelect().Model(&rows).Where("hash IN (?)", bun.List(hashes)).Scan(ctx); err != nil {
+		return nil, s.explain("look up tokens", err)
 	}
-	if err != nil {
-		return nil, s.explain("look up token", err)
+	tokens := make(map[string]*models.Token, len(rows))
+	for _, row := range rows {
+		tokens[string(row.Hash)] = row.model()
 	}
-	return row.model(), nil
+	return tokens, nil
 }
 
 // Tokens gives all tokens, newest first.
