@@ -29,7 +29,16 @@ type front struct {
 	proxies access.Proxies
 	state   atomic.Pointer[state]
 	calls   sync.WaitGroup // sockets included, which http.Server does not wait for
+
+	pinging  sync.Mutex
+	pingedAt time.Time
+	pingErr  error // what came of it
 }
+
+const (
+	pingEvery   = 200 * time.Millisecond
+	pingTimeout = 2 * time.Second
+)
 
 type state struct {
 	rooms map[string]http.Handler // by path; empty before the server is ready
@@ -74,9 +83,7 @@ func (f *front) ready(w http.ResponseWriter, r *http.Request) {
 	now := f.state.Load()
 	why := now.not
 	if why == "" {
-		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-		defer cancel()
-		if err := now.ping(ctx); err != nil {
+		if err := f.pinged(r.Context(), now.ping); err != nil {
 			why = "the database does not answer"
 		}
 	}
@@ -85,6 +92,20 @@ func (f *front) ready(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fmt.Fprintln(w, "ready")
+}
+
+// pinged asks the database for all who ask within a moment: anybody may.
+func (f *front) pinged(ctx context.Context, ping func(context.Context) error) error {
+	f.pinging.Lock()
+	defer f.pinging.Unlock()
+	if time.Since(f.pingedAt) < pingEvery {
+		return f.pingErr
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingTimeout)
+	defer cancel()
+	f.pingErr = ping(ctx)
+	f.pingedAt = time.Now()
+	return f.pingErr
 }
 
 // room hands calls on to the room of a path.
