@@ -2,6 +2,8 @@ package notifiers
 
 import (
 	"cmp"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"html"
 	"net/url"
@@ -20,13 +22,17 @@ const minSecret = 4
 // redactor takes a channel's secrets out of a text. The values are what to look for, the longest first.
 type redactor []string
 
-// add takes in a secret and the spellings in which services echo it: in JSON (also as we write it, and as a text within JSON), in a
-// URL, in HTML.
+// add takes in a secret and the spellings in which services echo it: in base64, in hexadecimal, in JSON (also as we write it, and as a
+// text within JSON), in a URL, in HTML.
 func (r *redactor) add(secret string) {
 	if len(secret) < minSecret {
 		return
 	}
 	*r = append(*r, secret)
+	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
+		*r = append(*r, encoding.EncodeToString([]byte(secret)))
+	}
+	*r = append(*r, hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret))))
 	if !strings.ContainsFunc(secret, func(c rune) bool { return !isPlain(c) }) {
 		return
 	}

@@ -42,6 +42,10 @@ func TestRedactor_EverySpelling(t *testing.T) {
 		`k%22%3ce%2fy%3e%26%2b1`,     // a URL as .NET writes it
 		`k&#34;&lt;e/y&gt;&amp;+1`,   // HTML
 		`k&quot;&lt;e/y&gt;&amp;+1`,  // HTML
+		`ayI8ZS95PiYrMQ==`,           // base64
+		`ayI8ZS95PiYrMQ`,             // without its end
+		`6b223c652f793e262b31`,       // hexadecimal
+		`6B223C652F793E262B31`,
 	} {
 		if got := r.redact("key "+text+".", false); got != "key ****." {
 			t.Errorf("%s became %s", text, got)
