@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/rustbucket/alerts/models"
 )
 
 func TestConformance_EveryStatus(t *testing.T) {
@@ -132,4 +134,14 @@ func TestConformance_RedirectsAreNotFollowed(t *testing.T) {
 			t.Error("a redirect was followed")
 		}
 	})
+}
+
+// A service that goes on asking for time does not keep a channel silent: a delivery is tried again, and given up, within two days.
+func TestRetryAfter_IsShorterThanWhatADeliveryWaits(t *testing.T) {
+	now := time.Date(2025, 12, 12, 10, 30, 0, 0, time.UTC)
+	for _, value := range []string{"2592000", now.Add(30 * 24 * time.Hour).Format(http.TimeFormat)} {
+		if asked := parseRetryAfter(value, now); asked > 24*time.Hour || asked >= models.MaxWait {
+			t.Errorf("%s keeps a channel silent for %v", value, asked)
+		}
+	}
 }

@@ -29,8 +29,9 @@ const drainBytes = 32 << 10
 // maxErrorRunes is the length of an error whose text comes from the other side, in characters.
 const maxErrorRunes = 500
 
-// maxRetryAfter bounds what a service can ask for, so that a nonsense value cannot keep a delivery for ever.
-const maxRetryAfter = 30 * 24 * time.Hour
+// maxRetryAfter bounds what a service can ask for, so that a nonsense value cannot keep a channel silent for long while all looks well: it
+// is asked again in a day, and what has waited for longer than models.MaxWait is given up then, which others are told.
+const maxRetryAfter = 24 * time.Hour
 
 // poster makes the one attempt of every HTTP notifier.
 type poster struct {
