@@ -13,13 +13,16 @@ async function atRest() {
   }
 }
 
-// With these rules, or with all. Fails when a finding is serious, or the page wider than its window.
-export async function checkAccess(t, page, what, rules) {
-  await page.evaluate(atRest);
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate((rules) => globalThis.axe.run(rules ? { runOnly: rules } : {}), rules);
-  const said = violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes.map(({ html, any }) => `${html} (${any.map(({ message }) => message).join(', ')})`).slice(0, 3).join(' | ')}`);
-  for (const text of said) t.diagnostic(`${what}: ${text}`);
-  assert.deepEqual(violations.filter(({ impact }) => ['serious', 'critical'].includes(impact)).map(({ id }) => id), [], `${what}: ${said.join('\n')}`);
+// In light and in dark, which differ in colours alone. Fails when a finding is serious, or the page wider than its window.
+export async function checkAccess(t, page, what) {
+  for (const [colorScheme, options] of [['light', {}], ['dark', { runOnly: ['color-contrast'] }]]) {
+    await page.emulateMedia({ colorScheme });
+    await page.evaluate(atRest);
+    await page.evaluate(axe);
+    const { violations } = await page.evaluate((options) => globalThis.axe.run(options), options);
+    const said = violations.map(({ id, impact, nodes }) => `${impact} ${id}: ${nodes.map(({ html, any }) => `${html} (${any.map(({ message }) => message).join(', ')})`).slice(0, 3).join(' | ')}`);
+    for (const text of said) t.diagnostic(`${what}, ${colorScheme}: ${text}`);
+    assert.deepEqual(violations.filter(({ impact }) => ['serious', 'critical'].includes(impact)).map(({ id }) => id), [], `${what}, ${colorScheme}: ${said.join('\n')}`);
+  }
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${what} is wider than the window`);
 }

@@ -1,7 +1,5 @@
 // A real browser that cannot reach any other host, and what it tried.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { after } from 'node:test';
 import { chromium } from 'playwright-core';
 import { patience } from './wait.mjs';
 
@@ -16,20 +14,17 @@ const switches = [
   '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
 ];
 
+const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', headless: true, args: switches });
+
+// One for all tests of a file: each has a context of its own, which shares nothing with the others.
+let browser;
+after(async () => (await browser)?.close());
+
 // `at` is where the page is found, unless that is the server itself.
 export async function openBrowser(t, server, { at = server.url, ...options } = {}) {
-  const profile = mkdtempSync(join(tmpdir(), 'alerts-profile-'));
-  const context = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
-    headless: true,
-    args: switches,
-    viewport: { width: 1360, height: 820 },
-    ...options,
-  });
-  t.after(async () => {
-    await context.close();
-    rmSync(profile, { recursive: true, force: true });
-  });
+  browser ??= launch();
+  const context = await (await browser).newContext({ viewport: { width: 1360, height: 820 }, ...options });
+  t.after(() => context.close());
   context.setDefaultTimeout(patience);
 
   const tried = { foreign: [], api: [], addresses: [], sockets: [], complaints: [] };
@@ -55,11 +50,6 @@ export async function openBrowser(t, server, { at = server.url, ...options } = {
     return page;
   };
   const openPage = async () => watch(await context.newPage());
-  const page = context.pages()[0] ? watch(context.pages()[0]) : await openPage();
+  const page = await openPage();
   return { page, tried, context, openPage };
 }
-
-export const signIn = async (page, text) => {
-  await page.getByLabel('Token', { exact: true }).fill(text);
-  await page.getByRole('button', { name: 'Sign in' }).click();
-};

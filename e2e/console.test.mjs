@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkAccess } from './axe.mjs';
-import { openBrowser, signIn } from './browser.mjs';
+import { openBrowser } from './browser.mjs';
 import { Cable, startPrefixProxy } from './proxies.mjs';
 import { Receiver } from './receiver.mjs';
 import { Server, token } from './server.mjs';
+import { signIn } from './sign-in.mjs';
 import { until } from './wait.mjs';
 
 const row = (page, text) => page.locator('.alert-row', { hasText: text });
@@ -453,41 +454,39 @@ for (const [device, options] of [
   ['desk', { viewport: { width: 1360, height: 820 } }],
   ['phone', { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }],
 ]) {
-  for (const colorScheme of ['light', 'dark']) {
-    test(`axe finds nothing serious: ${device}, ${colorScheme}`, async (t) => {
-      const server = await Server.start(t);
-      const receiver = await Receiver.start(t);
-      receiver.answer = ({ alert }) => (alert.severity === 'high' ? 400 : 200);
-      await server.createWebhook('On call', receiver.url);
-      await createMany(server, 30, (i) => ({ severity: ['LOW', 'MEDIUM', 'HIGH'][i % 3], message: `alert ${i}`, rustbucket: { id: 'BKT1', name: 'Node 1' }, details: { i, text: 'x', list: [true, null] } }));
-      const id = await server.createAlert({ severity: 'HIGH', message: 'with a story' });
-      await server.do('mutation ($id: ID!) { acknowledgeAlert(id: $id, note: "a note") { id } assignAlert(id: $id, assignee: "Team") { id } }', { id });
-      await server.do('mutation { resolveAlert(id: 3) { id } }');
-      const { page, tried } = await openBrowser(t, server, { colorScheme, reducedMotion: 'reduce', ...options });
-      const check = (what) => checkAccess(t, page, what);
-      await page.goto(`${server.url}/alerts?state=all`);
-      await page.getByLabel('Token', { exact: true }).waitFor();
-      await check('signing in');
-      await signIn(page, token);
-      await live(page);
-      await row(page, 'with a story').waitFor();
-      await check('the list');
-      await rows(page).nth(1).getByRole('checkbox').check();
-      await page.getByText('1 selected').waitFor();
-      await check('a selection');
-      await press(page, 'Clear the selection');
-      await press(page, 'Filters');
-      await page.getByLabel('Assignee').waitFor();
-      await check('filters');
-      await page.keyboard.press('Escape');
-      await page.keyboard.press('?');
-      await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
-      await check('help');
-      await page.keyboard.press('Escape');
-      await row(page, 'with a story').getByRole('link').click();
-      await page.getByText('Given up on').waitFor();
-      await check('an alert');
-      assert.deepEqual(tried.complaints, []);
-    });
-  }
+  test(`axe finds nothing serious: ${device}`, async (t) => {
+    const server = await Server.start(t);
+    const receiver = await Receiver.start(t);
+    receiver.answer = ({ alert }) => (alert.severity === 'high' ? 400 : 200);
+    await server.createWebhook('On call', receiver.url);
+    await createMany(server, 30, (i) => ({ severity: ['LOW', 'MEDIUM', 'HIGH'][i % 3], message: `alert ${i}`, rustbucket: { id: 'BKT1', name: 'Node 1' }, details: { i, text: 'x', list: [true, null] } }));
+    const id = await server.createAlert({ severity: 'HIGH', message: 'with a story' });
+    await server.do('mutation ($id: ID!) { acknowledgeAlert(id: $id, note: "a note") { id } assignAlert(id: $id, assignee: "Team") { id } }', { id });
+    await server.do('mutation { resolveAlert(id: 3) { id } }');
+    const { page, tried } = await openBrowser(t, server, { reducedMotion: 'reduce', ...options });
+    const check = (what) => checkAccess(t, page, what);
+    await page.goto(`${server.url}/alerts?state=all`);
+    await page.getByLabel('Token', { exact: true }).waitFor();
+    await check('signing in');
+    await signIn(page, token);
+    await live(page);
+    await row(page, 'with a story').waitFor();
+    await check('the list');
+    await rows(page).nth(1).getByRole('checkbox').check();
+    await page.getByText('1 selected').waitFor();
+    await check('a selection');
+    await press(page, 'Clear the selection');
+    await press(page, 'Filters');
+    await page.getByLabel('Assignee').waitFor();
+    await check('filters');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
+    await check('help');
+    await page.keyboard.press('Escape');
+    await row(page, 'with a story').getByRole('link').click();
+    await page.getByText('Given up on').waitFor();
+    await check('an alert');
+    assert.deepEqual(tried.complaints, []);
+  });
 }

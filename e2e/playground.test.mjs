@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { openBrowser, signIn } from './browser.mjs';
+import { openBrowser } from './browser.mjs';
 import { Server, token } from './server.mjs';
+import { signIn } from './sign-in.mjs';
 import { until, within } from './wait.mjs';
 
 const runButton = (page) => page.locator('.graphiql-execute-button');

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { binary } from './binary.mjs';
 
 const files = process.argv.slice(2);
-const { status } = spawnSync(process.execPath, ['--test', '--test-concurrency=2', ...files], {
+const { status } = spawnSync(process.execPath, ['--test', '--test-concurrency=3', ...files], {
   cwd: import.meta.dirname,
   stdio: 'inherit',
   env: { ...process.env, ALERTS_BIN: binary() },
