@@ -33,6 +33,11 @@ type spotted struct{ number, fields, arguments int }
 
 // read looks at a query until its end, or until it is too much. What is wrong with it the parser says.
 func read(query string) (r reading) {
+	if len(query) > maxQueryTokens { // to count the tokens takes an eighth of the time of all else
+		if n := countTokens(query); n > maxQueryTokens {
+			return reading{tokens: n}
+		}
+	}
 	var (
 		spots                       = make(map[spot]*spotted, 64)
 		definitions, nodes, spreads int
@@ -115,6 +120,16 @@ func read(query string) (r reading) {
 	}
 	r.steps += definitions * nodes
 	return r
+}
+
+// countTokens counts as far as maxQueryTokens, and one more.
+func countTokens(query string) (n int) {
+	for tokens := lexer.New(&ast.Source{Input: query}); n <= maxQueryTokens; n++ {
+		if token, err := tokens.ReadToken(); err != nil || token.Kind == lexer.EOF {
+			break
+		}
+	}
+	return n
 }
 
 // due is what the reading of a query costs the caller, in fields.
