@@ -86,12 +86,12 @@ func (p *process) run(args ...string) (stdout, stderr string, status int) {
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 
-// start launches it and waits until it is ready.
+// start launches it and waits until it is ready, and has said so.
 func (p *process) start() {
 	p.t.Helper()
 	p.launch()
 	deadline := time.Now().Add(20 * time.Second)
-	for p.status("/readyz") != http.StatusOK {
+	for p.status("/readyz") != http.StatusOK || !strings.Contains(p.stdout.String(), "is ready") {
 		if time.Now().After(deadline) {
 			p.t.Fatalf("the server is not ready: %s%s", p.stdout, p.stderr)
 		}

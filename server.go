@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -262,20 +263,21 @@ func openStore(ctx context.Context, c config, log *slog.Logger, alone bool) (*st
 	return store.Open(ctx, store.Options{URL: url, Keyring: keyring, Log: log, Alone: alone})
 }
 
-// greet says on standard output where the server is found. The first token goes nowhere else.
+// greet says on standard output, all at once, where the server is found. The first token goes nowhere else.
 func greet(addr net.Addr, c config, firstToken string, applied []string) {
 	host := addr.String()
 	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
 		host = net.JoinHostPort("localhost", fmt.Sprint(tcp.Port))
 	}
-	fmt.Printf("Rustbucket Alerts %s is ready\n", version)
+	var b strings.Builder
+	fmt.Fprintf(&b, "Rustbucket Alerts %s is ready\n", version)
 	s := ""
 	if c.TLSCertFile != "" {
 		s = "s"
 	}
-	fmt.Printf("  console      http%s://%s/\n", s, host)
-	fmt.Printf("  playground   http%s://%s/playground\n", s, host)
-	fmt.Printf("  API          http%s://%s/graphql and ws%s://%s/graphql\n", s, host, s, host)
+	fmt.Fprintf(&b, "  console      http%s://%s/\n", s, host)
+	fmt.Fprintf(&b, "  playground   http%s://%s/playground\n", s, host)
+	fmt.Fprintf(&b, "  API          http%s://%s/graphql and ws%s://%s/graphql\n", s, host, s, host)
 	database := "PostgreSQL"
 	if path := c.sqlitePath(); path != "" {
 		database = "SQLite at " + path
@@ -283,10 +285,11 @@ func greet(addr net.Addr, c config, firstToken string, applied []string) {
 	if len(applied) > 0 {
 		database += ", brought up to date"
 	}
-	fmt.Printf("  database     %s\n", database)
+	fmt.Fprintf(&b, "  database     %s\n", database)
 	if firstToken != "" {
-		fmt.Printf("  admin token  %s   (shown this once: keep it)\n", firstToken)
+		fmt.Fprintf(&b, "  admin token  %s   (shown this once: keep it)\n", firstToken)
 	}
+	fmt.Print(b.String())
 }
 
 func newLogger(c config) *slog.Logger {
