@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -216,20 +217,30 @@ func TestIngest_SlowBodiesKeepNobodyElseOut(t *testing.T) {
 	s := startServer(t, "")
 	_, slow := s.newToken("slow", models.Reporter)
 	_, other := s.newToken("other", models.Reporter)
-	address := strings.TrimPrefix(s.url, "http://")
-	for range 20 { // of 4 MB each, of which not a byte comes
-		conn, err := net.Dial("tcp", address)
+	const bodies, room = 20, 4 // of 4 MB each, of which not a byte comes
+	turnedAway := make(chan int, bodies)
+	for range bodies {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { conn.Close() })
 		fmt.Fprintf(conn, "POST /ingest/json HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", slow, 4<<20)
+		go func() { // ends when the test closes the connection
+			if res, err := http.ReadResponse(bufio.NewReader(conn), nil); err == nil {
+				turnedAway <- res.StatusCode
+			}
+		}()
+	}
+	for range bodies - room { // the rest is being waited for, and has all the room of its token
+		if status := <-turnedAway; status != http.StatusServiceUnavailable {
+			t.Fatalf("a body without room: %d", status)
+		}
 	}
 	const one = `{"type": "x", "message": "m"}`
-	s.until("the token to have no room left", func() bool {
-		status, _ := s.ingest(slow, "json", one)
-		return status == http.StatusServiceUnavailable
-	})
+	if status, a := s.ingest(slow, "json", one); status != http.StatusServiceUnavailable {
+		t.Errorf("the token that has no room left: %d %v", status, a)
+	}
 	if status, a := s.ingest(other, "json", one); status != http.StatusOK {
 		t.Errorf("another token: %d %v", status, a)
 	}
