@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -79,6 +80,35 @@ func asGraphQL(err error) *gqlerror.Error {
 		return e
 	}
 	return gqlerror.Wrap(err)
+}
+
+// What an answer says of a request at fault. A query of 180 KB can hold so many faults that to name them all takes 9 MB.
+const (
+	maxFaults    = 20
+	maxFaultText = 1000 // bytes
+)
+
+// fewFaults keeps the answer to a request that was not carried out to its first faults. The errors of one that was carried out belong
+// to fields, and stay.
+func fewFaults(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+	shown := next(ctx)
+	if shown == nil || shown.Data != nil {
+		return shown
+	}
+	left := len(shown.Errors) - maxFaults
+	errs := slices.Clone(shown.Errors[:min(len(shown.Errors), maxFaults)])
+	for i, fault := range errs {
+		if len(fault.Message) > maxFaultText {
+			short := *fault
+			short.Message = strings.ToValidUTF8(fault.Message[:maxFaultText], "") + "…"
+			errs[i] = &short
+		}
+	}
+	if left > 0 {
+		errs = append(errs, &gqlerror.Error{Message: fmt.Sprintf("%d more faults are not shown", left), Extensions: errs[0].Extensions})
+	}
+	shown.Errors = errs
+	return shown
 }
 
 // inArguments reports whether the error came up while a field's arguments were read, before its resolver was called.

@@ -83,6 +83,7 @@ func NewHandler(r *Resolver, o Options) http.Handler {
 	}
 	srv.Use(bounds)
 	srv.Use(&oneOf{})
+	srv.AroundResponses(fewFaults)
 	srv.AroundResponses(r.answered)
 	srv.AroundResponses(r.loadPerResponse)
 	srv.AroundRootFields(r.loadPerRootField)
