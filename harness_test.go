@@ -36,6 +36,7 @@ type server struct {
 	store *store.Store
 	feed  *feed.Feed
 	log   *logBuffer
+	rooms *rooms
 	stop  func()
 }
 
@@ -63,7 +64,7 @@ func startServer(t testing.TB, databaseURL string, settings ...string) *server {
 	t.Helper()
 	environ := append([]string{
 		"ADMIN_TOKEN=" + testToken, "EGRESS_ALLOW=127.0.0.0/8", "DATABASE_URL=" + databaseURL, "DATA_DIR=" + t.TempDir(),
-		"SECRET_KEY=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "DELIVERY_TIMEOUT=2s",
+		"SECRET_KEY=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "DELIVERY_TIMEOUT=1m", // no machine stands still for so long
 	}, settings...)
 	c, err := loadConfig(environ, filepath.Join(t.TempDir(), ".env"))
 	if err != nil {
@@ -101,8 +102,11 @@ func startServer(t testing.TB, databaseURL string, settings ...string) *server {
 			t.Error("the log has the admin token")
 		}
 	})
-	return &server{t: t, url: httpServer.URL, store: s, feed: running.feed, log: logged, stop: stop}
+	return &server{t: t, url: httpServer.URL, store: s, feed: running.feed, log: logged, rooms: running, stop: stop}
 }
+
+// still ends all that the server does by itself. Then it answers no more than what it reads for the answer.
+func (s *server) still() { s.rooms.stop() }
 
 // answer is what the API answers.
 type answer struct {
@@ -132,7 +136,7 @@ func (s *server) as(token, query string, variables map[string]any) answer {
 
 func (s *server) post(token, contentType string, body []byte) answer {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/graphql", bytes.NewReader(body))
 	if err != nil {
@@ -217,6 +221,11 @@ func (s *server) createAlert(input map[string]any) string {
 func (s *server) deliveries(alertID string) []any {
 	s.t.Helper()
 	var list []any
+	defer func() {
+		if s.t.Failed() {
+			s.t.Logf("the deliveries of alert %s, as they were seen last: %v", alertID, list)
+		}
+	}()
 	s.until("the deliveries of alert "+alertID+" to be final", func() bool {
 		data := s.do(`query($id: ID!) { alert(id: $id) { deliveries {
 			id status attempts error completedAt nextAttemptAt channel { id name deletedAt }
