@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/rustbucket/alerts/testkit"
 )
 
 func TestFront_AsksTheDatabaseOnceForAllWhoWantToKnow(t *testing.T) {
@@ -41,9 +43,5 @@ func TestFront_AsksTheDatabaseOnceForAllWhoWantToKnow(t *testing.T) {
 		t.Errorf("the database is asked %d times, want at most %d", n, most)
 	}
 	away.Store(true)
-	for began := time.Now(); ask() != http.StatusServiceUnavailable; time.Sleep(time.Millisecond) {
-		if time.Since(began) > 10*time.Second {
-			t.Fatal("it is not seen that the database is away")
-		}
-	}
+	testkit.Until(t, "it to be seen that the database is away", func() bool { return ask() == http.StatusServiceUnavailable })
 }
