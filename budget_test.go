@@ -2,9 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptrace"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -58,61 +59,70 @@ func TestBudget_AFloodIsSlowedDownAndRefusedAndNobodyElse(t *testing.T) {
 	for range 50 { // alerts come in all the same, from the same token and address
 		s.createAlert(map[string]any{"message": "m"})
 	}
-	if took := time.Since(start); took > 20*time.Second {
+	if took := time.Since(start); took > 50*access.MaxWait/2 { // each would be held up for most of MaxWait, or refused
 		t.Errorf("50 alerts took %v meanwhile", took)
 	}
-	for name, body := range map[string]string{
-		"a long query":         `{"query": "{ viewer { name } } ` + strings.Repeat(" ", 100<<10) + `"}`,
-		"a body without limit": strings.Repeat(" ", 2<<20),
+	// When all stood still for a while, something has come in meanwhile, and one that is taken off it is answered.
+	padding := strings.Repeat(" ", 100<<10)
+	for name, c := range map[string]struct {
+		body, accept string
+		otherwise    int
+	}{
+		"a long query":         {`{"query": "{ viewer { name } } ` + padding + `"}`, "application/json", http.StatusOK},
+		"a body without limit": {strings.Repeat(" ", 2<<20), "application/json", http.StatusRequestEntityTooLarge},
+		"an event stream":      {`{"query": "{ viewer { name } } ` + padding + `"}`, "text/event-stream", http.StatusOK},
 	} {
-		res, text := s.send(http.MethodPost, "/graphql", body, "Authorization", "Bearer "+testToken)
-		if res.StatusCode != http.StatusTooManyRequests {
-			t.Errorf("%s: status %d: %s", name, res.StatusCode, text)
-		}
+		s.until(name+" to be refused", func() bool {
+			res, text := s.send(http.MethodPost, "/graphql", c.body, "Authorization", "Bearer "+testToken, "Accept", c.accept)
+			refused := strings.Contains(text, `"code":"OVERLOADED"`)
+			if status := res.StatusCode; refused != (status == http.StatusTooManyRequests) && c.accept == "application/json" || !refused && status != c.otherwise {
+				t.Fatalf("%s: status %d: %s", name, status, text)
+			}
+			return refused
+		})
 	}
 	if _, text := s.send(http.MethodGet, "/metrics", "", "Authorization", "Bearer "+testToken); strings.Contains(text, `requests_refused_total{reason="pace"} 0`) || !strings.Contains(text, `requests_refused_total{reason="pace"} `) {
 		t.Errorf("the metric does not count them: %s", text)
-	}
-	_, text := s.send(http.MethodPost, "/graphql", `{"query": "subscription { alertCreated { id } } `+strings.Repeat(" ", 100<<10)+`"}`, "Authorization", "Bearer "+testToken, "Accept", "text/event-stream")
-	if !strings.Contains(text, "OVERLOADED") {
-		t.Errorf("an event stream is answered %s", text)
 	}
 }
 
 // Long queries are parsed one at a time; who is held up for having spent too much does not hold up the others with that.
 func TestBudget_WhoIsHeldUpKeepsNoLongQueryWaiting(t *testing.T) {
 	s := startServer(t, "", "COST_PER_SECOND=1000")
-	_, viewer := s.newToken("viewer", models.Viewing)
-	sent, answered := make(chan struct{}), make(chan int, 1)
-	go func() { // the reading takes what is saved up, and for the rest it waits 4 s
-		query := `{ alerts(first: 500) { nodes { id type message severity occurrences isResolved createdAt resolvedAt } } } ` + strings.Repeat(" ", 70<<10)
-		trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { close(sent) }}
-		req, _ := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), http.MethodPost, s.url+"/graphql", strings.NewReader(`{"query": "`+query+`"}`))
-		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("Authorization", "Bearer "+viewer)
-		res, err := http.DefaultTransport.RoundTrip(req)
-		if err != nil {
-			answered <- 0
-			return
+	padding := strings.Repeat(" ", 70<<10)
+	ask := func(token, query string) int {
+		res, _ := s.send(http.MethodPost, "/graphql", `{"query": "`+query+padding+`"}`, "Authorization", "Bearer "+token)
+		return res.StatusCode
+	}
+	round := 0
+	s.until("an alert to come in while another's query is held up", func() bool {
+		round++
+		_, viewer := s.newToken(fmt.Sprint("viewer ", round), models.Viewing)
+		_, reporter := s.newToken(fmt.Sprint("reporter ", round), models.Reporter)
+		answered := make(chan int, 1)
+		go func() { // the reading takes what is saved up, and for the rest it waits 4 s
+			answered <- ask(viewer, `{ alerts(first: 500) { nodes { id type message severity occurrences isResolved createdAt resolvedAt } } } `)
+		}()
+		s.until("the query to be held up", func() bool { return heldUp() || len(answered) > 0 })
+		status := ask(reporter, `mutation { createAlert(input: {type: \"t\", message: \"m\", notify: false}) { id } } `)
+		overtaken := heldUp()
+		if other := <-answered; status != http.StatusOK || other != http.StatusOK {
+			t.Fatalf("the alert is answered %d, who has spent too much %d", status, other)
 		}
-		res.Body.Close()
-		answered <- res.StatusCode
-	}()
-	<-sent
-	start := time.Now()
-	for _, name := range []string{"one", "two"} {
-		_, token := s.newToken(name, models.Reporter)
-		literal := `mutation { createAlerts(inputs: [` + strings.Repeat(`{type: "t", message: "a message of some length", severity: LOW, notify: false} `, 900) + `]) { id } }`
-		if a := s.as(token, literal, nil); len(a.Errors) > 0 {
-			t.Errorf("%s: %+v", name, a.Errors)
+		return overtaken // not when all stood still for so long
+	})
+}
+
+// heldUp reports whether somebody waits for what was spent.
+func heldUp() bool {
+	stacks := make([]byte, 4<<20)
+	for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+		first, _, _ := strings.Cut(stack, "\n")
+		if strings.Contains(first, "[select") && strings.Contains(stack, "access.(*Budget).Spend(") {
+			return true
 		}
 	}
-	if len(answered) > 0 {
-		t.Errorf("the alerts waited %v for another's query", time.Since(start))
-	}
-	if status := <-answered; status != http.StatusOK || time.Since(start) < 3*time.Second {
-		t.Errorf("who has spent too much is answered %d after %v", status, time.Since(start))
-	}
+	return false
 }
 
 func TestLimits_AQueryOfTooManyTokensIsNotParsed(t *testing.T) {
@@ -138,14 +148,14 @@ func TestLimits_AQueryOfTooManyTokensIsNotParsed(t *testing.T) {
 
 func TestLimits_AQueryThatTakesLongToValidateIsNotBegun(t *testing.T) {
 	s := startServer(t, "")
-	query := "{ viewer {" + strings.Repeat(" name", 12_000) + " } }" // 20 s of a processor
+	query := "{ viewer {" + strings.Repeat(" name", 40_000) + " } }" // minutes of a processor
 	for i, accept := range []string{"application/json", "text/event-stream"} {
 		start := time.Now()
 		_, text := s.send(http.MethodPost, "/graphql", `{"query": "`+query+`"}`, "Authorization", "Bearer "+testToken, "Accept", accept)
 		if !strings.Contains(text, "GRAPHQL_VALIDATION_FAILED") || !strings.Contains(text, "too long to validate") {
 			t.Errorf("%s is answered %s", accept, text)
 		}
-		if took := time.Since(start); took > 3*time.Second {
+		if took := time.Since(start); took > 30*time.Second {
 			t.Errorf("%s is refused after %v", accept, took)
 		}
 		if _, text := s.send(http.MethodGet, "/metrics", "", "Authorization", "Bearer "+testToken); !strings.Contains(text, `requests_refused_total{reason="query"} `+strconv.Itoa(i+1)) {
