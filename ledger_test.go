@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -43,11 +44,43 @@ type arrival struct {
 	place        string // "channel message"
 	began        time.Time
 	answered     time.Time // zero when the sender was gone before
+	ended        time.Time // that, or when the sender was seen to be gone
+	line         *line
+}
+
+// line is a connection on which sends arrive.
+type line struct {
+	last   *arrival
+	closed time.Time
+}
+
+type lineKey struct{}
+
+// brokeOff reports whether the sender's connection ended with this send, as when the sender was killed: those who live wait for an
+// answer, and keep the connection. mu of the ledger is held.
+func (a *arrival) brokeOff() bool {
+	return a.line.last == a && (a.answered.IsZero() || !a.line.closed.IsZero() && a.line.closed.Sub(a.ended) < 10*time.Second)
 }
 
 func newLedger(t *testing.T, channels ...string) *ledger {
 	l := &ledger{channels: channels, stop: make(chan struct{}), arrived: map[string]bool{}, missing: map[string]bool{}, acknowledged: map[string]bool{}}
-	s := httptest.NewServer(http.HandlerFunc(l.take))
+	s := httptest.NewUnstartedServer(http.HandlerFunc(l.take))
+	lines := map[net.Conn]*line{}
+	s.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		lines[conn] = new(line)
+		return context.WithValue(ctx, lineKey{}, lines[conn])
+	}
+	s.Config.ConnState = func(conn net.Conn, state http.ConnState) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if one := lines[conn]; one != nil && state == http.StateClosed {
+			one.closed = time.Now()
+			delete(lines, conn)
+		}
+	}
+	s.Start()
 	t.Cleanup(s.Close)
 	l.url = s.URL
 	return l
@@ -67,9 +100,10 @@ func (l *ledger) take(w http.ResponseWriter, r *http.Request) {
 		return // the sender was killed in the middle of it
 	}
 	place := strings.TrimPrefix(r.URL.Path, "/") + " " + sent.Message
-	a := &arrival{key: r.Header.Get("webhook-id"), message: sent.Message, place: place, began: time.Now()}
+	a := &arrival{key: r.Header.Get("webhook-id"), message: sent.Message, place: place, began: time.Now(), line: r.Context().Value(lineKey{}).(*line)}
 	l.mu.Lock()
 	l.arrivals = append(l.arrivals, a)
+	a.line.last = a
 	l.arrived[place] = true
 	delete(l.missing, place)
 	l.mu.Unlock()
@@ -78,11 +112,11 @@ func (l *ledger) take(w http.ResponseWriter, r *http.Request) {
 	case <-r.Context().Done():
 	}
 	// Before it is written: an outcome may be recorded as soon as it is.
-	if r.Context().Err() == nil {
-		l.mu.Lock()
-		a.answered = time.Now()
-		l.mu.Unlock()
+	l.mu.Lock()
+	if a.ended = time.Now(); r.Context().Err() == nil {
+		a.answered = a.ended
 	}
+	l.mu.Unlock()
 	w.WriteHeader(http.StatusOK)
 }
 
