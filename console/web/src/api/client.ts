@@ -24,6 +24,7 @@ type Given<V> = Record<string, never> extends V ? [variables?: V, signal?: Abort
 export async function request<R, V>(document: TypedDocumentString<R, V>, ...[variables, signal]: Given<V>): Promise<R> {
   let response: Response | undefined;
   let answer: Answer;
+  const asked = Date.now();
   try {
     response = await fetch(graphqlURL, {
       method: 'POST',
@@ -31,7 +32,7 @@ export async function request<R, V>(document: TypedDocumentString<R, V>, ...[var
       body: JSON.stringify({ query: document.toString(), variables }),
       signal: signal ?? null,
     });
-    setClock(response);
+    setClock(response, asked);
     answer = (await response.json()) as Answer;
   } catch (error) {
     if (signal?.aborted) throw error;

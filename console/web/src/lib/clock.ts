@@ -4,12 +4,14 @@ import { Store, useStore } from './store.ts';
 
 let ahead = 0; // ms that this machine is ahead of the server
 
-// Learns from an answer. Its header has whole seconds, so a small difference is none.
-export function setClock(response: Response) {
-  const date = Date.parse(response.headers.get('Date') ?? '');
+// Learns from an answer to what was asked at that time. It was written meanwhile, however long that was; its header has whole seconds, so a
+// small difference is none.
+export function setClock(response: Response, asked: number) {
+  const date = Date.parse(response.headers.get('Date') ?? '') + 500;
   if (Number.isNaN(date)) return;
-  const difference = Date.now() - (date + 500);
-  ahead = Math.abs(difference) < 2000 ? 0 : difference;
+  const least = asked - date;
+  const most = Date.now() - date;
+  ahead = least > 2000 ? least : most < -2000 ? most : 0;
 }
 
 export const now = () => Date.now() - ahead;
