@@ -7,8 +7,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Server, freePort } from './server.mjs';
-import { until } from './wait.mjs';
+import { freePort } from './ports.mjs';
+import { Server } from './server.mjs';
+import { patience, until } from './wait.mjs';
 
 const program = process.env.ALERTMANAGER || 'prometheus-alertmanager';
 
@@ -27,13 +28,17 @@ function configuration(server, tokenFile) {
 
 async function startAlertmanager(t, server) {
   const dir = mkdtempSync(join(tmpdir(), 'alerts-am-'));
-  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  let started;
+  t.after(async () => {
+    if (started?.kill('SIGKILL')) await once(started, 'close');
+    rmSync(dir, { recursive: true, force: true });
+  });
   const secret = await server.command('token', 'create', '--name', 'alertmanager', '--role', 'REPORTER');
   writeFileSync(join(dir, 'token'), secret, { mode: 0o600 });
   writeFileSync(join(dir, 'alertmanager.yml'), configuration(server, join(dir, 'token')));
   const port = await freePort();
   let log = '';
-  const started = spawn(program, [
+  started = spawn(program, [
     `--config.file=${dir}/alertmanager.yml`, `--storage.path=${dir}/data`,
     `--web.listen-address=127.0.0.1:${port}`, '--cluster.listen-address=',
   ], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -42,9 +47,8 @@ async function startAlertmanager(t, server) {
   });
   failed.catch(() => {});
   for (const output of [started.stdout, started.stderr]) output.setEncoding('utf8').on('data', (text) => (log += text));
-  t.after(() => started.kill('SIGKILL'));
   const url = `http://127.0.0.1:${port}`;
-  await Promise.race([failed, until(`Alertmanager to be ready\n${log}`, async () => {
+  await Promise.race([failed, until(() => `Alertmanager to be ready\n${log}`, async () => {
     if (started.exitCode !== null) throw new Error(`Alertmanager ended:\n${log}`);
     return (await fetch(`${url}/-/ready`).catch(() => null))?.ok;
   })]);
@@ -88,7 +92,7 @@ test('Alertmanager', async (t) => {
     await server.kill();
     await alertmanager.send(over(disk), { labels: { alertname: 'Later' } });
     await server.start();
-    await until('what happened meanwhile', async () => (await find('Later')) && (await find('DiskFull')).isResolved, 40_000);
+    await until('what happened meanwhile', async () => (await find('Later')) && (await find('DiskFull')).isResolved, 3 * patience); // in Alertmanager's own time
     assert.equal((await alerts()).length, 3);
   });
 });

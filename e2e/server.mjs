@@ -2,23 +2,14 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { binary } from './binary.mjs';
+import { freePort } from './ports.mjs';
 import { until, within } from './wait.mjs';
 
 export const token = 'e2e-admin-token-4f1d2c3b5a69788796a5b4c3d2e1f0';
-
-export async function freePort() {
-  const listener = createServer().listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const { port } = listener.address();
-  listener.close();
-  await once(listener, 'close');
-  return port;
-}
 
 export class Server {
   log = '';
