@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkAccess } from './axe.mjs';
-import { openBrowser } from './browser.mjs';
+import { openBrowser, toasted } from './browser.mjs';
 import { Receiver } from './receiver.mjs';
 import { Server, token } from './server.mjs';
-import { signIn } from './sign-in.mjs';
+import { signIn } from './hands.mjs';
 import { until } from './wait.mjs';
 
 const live = (page) => page.locator('.live-line', { hasText: 'Live' }).waitFor({ state: 'attached' });
@@ -46,7 +46,7 @@ test('a channel is made by its form, tested before it is saved, and changed with
   await page.getByText('Must begin with https:// or http://').waitFor();
   assert.equal(await url.getAttribute('aria-invalid'), 'true');
   assert.match(await described(url), /Must begin with/);
-  assert.ok(await url.evaluate((element) => element === document.activeElement), 'the field at fault has no focus');
+  await until('the field at fault to have the focus', () => url.evaluate((element) => element === document.activeElement));
 
   await url.fill(`${receiver.url}-hush`);
   await press(page, 'Add one');
@@ -59,9 +59,12 @@ test('a channel is made by its form, tested before it is saved, and changed with
   await outcome.getByText('Failed').waitFor();
   await outcome.getByText('Status 500').waitFor();
   await outcome.getByText('out of order').waitFor();
-  const { y, height } = await outcome.boundingBox();
-  const foot = await page.locator('.form-foot').boundingBox();
-  assert.ok(y >= 0 && y + height <= foot.y, 'the outcome is behind the buttons');
+  let boxes;
+  await until(() => `the outcome to be in sight, above the buttons: ${JSON.stringify(boxes)}`, async () => {
+    boxes = [await outcome.boundingBox(), await page.locator('.form-foot').boundingBox()];
+    const [{ y, height }, foot] = boxes;
+    return y >= 0 && y + height <= foot.y;
+  });
   receiver.answer = () => 200;
   await press(page, 'Send a test');
   await outcome.getByText('Worked').waitFor();
@@ -80,7 +83,7 @@ test('a channel is made by its form, tested before it is saved, and changed with
   await page.getByRole('heading', { name: 'Ticket system' }).waitFor();
   await page.getByText('Not used yet').waitFor();
   const [{ id }] = await channelsOf(server);
-  assert.equal(new URL(page.url()).pathname, `/channels/${id}`);
+  await page.waitForURL(`**/channels/${id}`);
 
   await page.reload();
   await press(page, 'Edit');
@@ -92,7 +95,7 @@ test('a channel is made by its form, tested before it is saved, and changed with
   await outcome.getByText('Worked').waitFor();
   await press(page.getByRole('group', { name: 'Least severity' }), 'High');
   await press(page, 'Save');
-  await page.getByText('Ticket system is saved').waitFor();
+  await toasted(page, 'Ticket system is saved');
   await server.createAlert({ severity: 'HIGH', message: 'after the change' });
   const { headers, body } = await receiver.requests.see('the alert', (items) => items.find(({ body }) => body.includes('after the change')));
   assert.equal(headers.authorization, 'Bearer hush', 'the secret was lost');
@@ -128,7 +131,7 @@ test('who leaves a form with unsaved changes is asked', async (t) => {
     await press(leave, 'Stay');
     await leave.waitFor({ state: 'detached' });
     assert.equal(await name.inputValue(), 'Tickets');
-    assert.equal(new URL(page.url()).search, '?edit=1');
+    await page.waitForURL(({ search }) => search === '?edit=1');
   };
   await page.getByRole('link', { name: 'Deliveries' }).click();
   await stay();
@@ -137,12 +140,12 @@ test('who leaves a form with unsaved changes is asked', async (t) => {
   await page.goBack();
   await press(leave, 'Leave');
   await page.getByRole('heading', { name: 'Health' }).waitFor();
-  assert.equal(page.url(), `${server.url}/channels/${id}`);
+  await page.waitForURL(`**/channels/${id}`);
 
   await press(page, 'Edit');
   await name.fill('Tickets');
   await press(page, 'Save');
-  await page.getByText('Tickets is saved').waitFor();
+  await toasted(page, 'Tickets is saved');
   await page.getByRole('link', { name: 'Deliveries' }).click();
   await page.getByText('Nothing was sent yet').waitFor();
 
@@ -195,7 +198,7 @@ test('several channels are tested, deactivated and deleted at once', async (t) =
   await press(bulk, 'Deactivate');
   assert.equal((await channelsOf(server)).filter(({ isActive }) => isActive).length, 4, 'nobody has confirmed');
   await press(dialog(page), 'Deactivate');
-  await page.getByText('3 channels are off').waitFor();
+  await toasted(page, '3 channels are off');
   assert.deepEqual((await channelsOf(server)).filter(({ isActive }) => isActive).map(({ name }) => name), ['stays']);
   await page.locator('.channel-row', { hasText: 'one' }).getByText('Off').waitFor();
 
@@ -203,7 +206,7 @@ test('several channels are tested, deactivated and deleted at once', async (t) =
   await press(bulk, 'Delete');
   await dialog(page).getByText('This cannot be undone').waitFor();
   await press(dialog(page), 'Delete 2');
-  await page.getByText('2 channels are deleted').waitFor();
+  await toasted(page, '2 channels are deleted');
   await page.locator('.channel-row').nth(1).waitFor();
   assert.equal(await page.locator('.channel-row').count(), 2);
   assert.deepEqual((await channelsOf(server)).map(({ name }) => name), ['stays', 'three']);
@@ -262,11 +265,11 @@ test('what failed is sent again all at once, and what waits is seen and cancelle
   await rows.filter({ hasText: 'waits for long' }).getByText('Waiting').waitFor();
   await press(page.getByRole('group', { name: 'Status' }), 'Waiting');
   await page.getByRole('combobox', { name: 'Channel' }).selectOption(channel);
-  assert.deepEqual(Object.fromEntries(new URL(page.url()).searchParams), { status: 'PENDING', channel });
+  await page.waitForURL(({ search }) => search === `?status=PENDING&channel=${channel}`);
   await until('one row', async () => (await rows.count()) === 1);
   await press(page, 'Cancel 1 waiting');
   await press(dialog(page), 'Cancel them');
-  await page.getByText('1 delivery is cancelled').waitFor();
+  await toasted(page, '1 delivery is cancelled');
   assert.equal(await countOf(server, 'CANCELLED'), 1);
   await page.getByText('No deliveries match').waitFor();
   assert.deepEqual(tried.complaints, []);
@@ -333,7 +336,7 @@ test('a token is made, shown once, used and revoked, and the audit log tells of 
 
   await press(page, 'Revoke sensor 7');
   await press(dialog(page), 'Revoke');
-  await page.getByText('sensor 7 is revoked').waitFor();
+  await toasted(page, 'sensor 7 is revoked');
   await row.waitFor({ state: 'detached' });
   assert.equal((await server.post({ query: '{ viewer { name } }' }, { Authorization: `Bearer ${secret}` })).status, 401);
 
@@ -414,7 +417,8 @@ for (const [device, options] of [
     await server.do('mutation { createToken(input: { name: "person", role: ANALYST, alertsPerMinute: 60 }) { secret } }');
     await server.do('mutation ($id: ID!) { updateChannel(id: $id, input: { minSeverity: MEDIUM, rateLimit: { perMinute: 30, burst: 5 } }) { id } }', { id });
     for (const severity of ['LOW', 'MEDIUM', 'HIGH']) await server.createAlert({ severity, message: `alert of ${severity}` });
-    await until('deliveries', async () => (await countOf(server, 'DELIVERED')) === 2);
+    await until('the first attempts', async () => (await server.do('{ deliveries { nodes { attempts } } }')).deliveries.nodes.every(({ attempts }) => attempts > 0));
+    assert.equal(await countOf(server, 'DELIVERED'), 2);
     await server.do('mutation { pauseNotifications(reason: "axe is at work") { since } }');
     const { page, tried } = await open(t, server, '/channels', { reducedMotion: 'reduce', ...options });
     const check = (what) => checkAccess(t, page, what);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { openBrowser } from './browser.mjs';
 import { Server, token } from './server.mjs';
-import { signIn } from './sign-in.mjs';
+import { signIn } from './hands.mjs';
 import { until, within } from './wait.mjs';
 
 const runButton = (page) => page.locator('.graphiql-execute-button');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Receiver } from '../receiver.mjs';
 import { Server, token } from '../server.mjs';
 import { until } from '../wait.mjs';
-import { signIn } from '../sign-in.mjs';
+import { signIn } from '../hands.mjs';
 
 const images = join(import.meta.dirname, '../../docs/images');
 const maxBytes = 250_000;
