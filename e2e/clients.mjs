@@ -39,16 +39,19 @@ export async function openSocket(t, server, { protocol = 'graphql-transport-ws',
   t.after(() => socket.terminate());
   const messages = new Stream('the socket');
   socket.on('message', (data) => messages.push(JSON.parse(data)));
-  const closed = once(socket, 'close').then(([code, reason]) => {
-    messages.end(new Error(`closed with ${code} ${reason}`));
-    return { code, reason: reason.toString() };
+  const closed = new Promise((resolve) => {
+    socket.on('close', (code, reason) => {
+      messages.end(new Error(`closed with ${code} ${reason}`));
+      resolve({ code, reason: reason.toString() });
+    });
   });
   await within('the socket to open', once(socket, 'open'));
+  socket.on('error', () => {}); // what comes of it is told by how it closes
   const raw = {
     socket,
     messages,
     send: (message) => socket.send(typeof message === 'string' ? message : JSON.stringify(message)),
-    closed: (timeout) => within('the server to close the socket', closed, timeout),
+    closed: () => within(() => `the server to close the socket; it said ${JSON.stringify(messages.items.slice(-5))}`, closed),
   };
   if (init) {
     raw.send({ type: 'connection_init', payload: headers });

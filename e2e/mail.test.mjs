@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chromium } from 'playwright-core';
 import { realMails } from './pictures/mail.mjs';
+import { patience } from './wait.mjs';
 
 // What is wrong with a mail's look, in the page itself: text with too little contrast to its ground (WCAG 2.2, 1.4.3: 4.5), and what
 // reaches beyond the window. Also how many texts were looked at, and the brightness of the ground.
@@ -47,10 +48,11 @@ test('mail is readable in light and in dark, and all about an alert is one threa
   assert.notEqual(mail.header['message-id'], resolve.header['message-id']);
   assert.ok(mail.text.includes('until_full') && mail.text.includes('https://alerts.example.com/alerts/3'));
 
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'], timeout: patience });
   t.after(() => browser.close());
   for (const colorScheme of ['light', 'dark']) {
     const context = await browser.newContext({ colorScheme, offline: true });
+    context.setDefaultTimeout(patience);
     const page = await context.newPage();
     for (const width of [320, 800]) {
       await page.setViewportSize({ width, height: 600 });

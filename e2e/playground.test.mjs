@@ -81,7 +81,7 @@ test('the playground works with no internet, and one token opens it', async (t) 
     await server.createAlert({ message: 'seen in the playground' });
     return (await answer(page)).includes('seen in the playground');
   });
-  assert.deepEqual(tried.sockets, [server.socketURL]);
+  assert.deepEqual([...new Set(tried.sockets)], [server.socketURL]); // one that was silent for too long is made anew
 
   await page.getByRole('button', { name: /documentation explorer/i }).first().click();
   await page.getByText('Scripts and machines create alerts').waitFor();
@@ -239,7 +239,7 @@ test('a token that is revoked signs the page out by itself while it listens', as
   await runButton(page).click();
   await page.getByText('Live', { exact: true }).waitFor();
   await server.command('token', 'revoke', 'short');
-  await page.getByText('no longer accepts your session').waitFor({ timeout: 10_000 });
+  await page.getByText('no longer accepts your session').waitFor();
   await keepsNoSecret(page, secret);
 });
 

@@ -61,7 +61,7 @@ test('graphql-transport-ws', async (t) => {
 
   await t.test('no connection_init in time: 4408', async (t) => {
     const raw = await openSocket(t, server, { init: false });
-    assert.equal((await raw.closed(15_000)).code, 4408);
+    assert.equal((await raw.closed()).code, 4408);
   });
 
   for (const [name, message] of [
@@ -155,7 +155,7 @@ test('a server that stops closes with 1012, and graphql-ws comes back to the nex
   assert.equal(closes[0], 1012);
   assert.ok(!raw.messages.items.some(({ type }) => type === 'complete'), 'the subscription was told that it is complete');
   await server.start();
-  await until('the client to come back', () => connections === 2, 30_000);
+  await until(() => `the client to come back; it was closed with ${closes}`, () => connections > 1);
   const seen = stream.items.length;
   await until('an event', async () => (await server.createAlert({ message: 'after' }), stream.items.length > seen));
   assert.equal(stream.ended, null);

@@ -66,6 +66,7 @@ export async function startPrefixProxy(t, server, prefix) {
     on.on('error', () => answer.destroy());
     asked.pipe(on);
   });
+  proxy.keepAliveTimeout = 0; // no connection is closed in which a request may be on its way
   proxy.on('upgrade', (asked, socket) => {
     const on = connect(server.port, '127.0.0.1', () => {
       const lines = [`GET ${stripped(asked.url)} HTTP/1.1`];

@@ -11,13 +11,18 @@ export class Receiver {
     const receiver = new Receiver();
     const http = createServer(async (request, response) => {
       let body = '';
-      for await (const piece of request.setEncoding('utf8')) body += piece;
+      try {
+        for await (const piece of request.setEncoding('utf8')) body += piece;
+      } catch {
+        return; // the sender was killed
+      }
       const received = { method: request.method, path: request.url, headers: request.headers, body, alert: JSON.parse(body) };
       receiver.requests.push(received);
       const answer = await receiver.answer(received);
       const { status, headers, body: text } = typeof answer === 'number' ? { status: answer } : answer;
       response.writeHead(status, headers).end(text);
     });
+    http.keepAliveTimeout = 0; // who has stood still for a while would close a connection in which a request is on its way
     http.listen(0, '127.0.0.1');
     await once(http, 'listening');
     t.after(async () => {

@@ -49,6 +49,8 @@ export class Server {
         LISTEN_ADDR: `127.0.0.1:${this.port}`,
         ADMIN_TOKEN: token,
         EGRESS_ALLOW: '127.0.0.0/8',
+        DELIVERY_TIMEOUT: '2m', // what is told here is told once, also where a receiver stands still for a while
+        EMAIL_TIMEOUT: '120',
         ...this.env,
       },
     };
@@ -64,7 +66,7 @@ export class Server {
   async start() {
     this.#process = spawn(binary(), ['serve'], { ...this.#surroundings(), stdio: ['ignore', 'pipe', 'pipe'] });
     const started = this.#process;
-    this.#exited = once(started, 'exit').then(([code, signal]) => ({ code, signal }));
+    this.#exited = once(started, 'close').then(([code, signal]) => ({ code, signal }));
     for (const output of [started.stdout, started.stderr]) {
       output.setEncoding('utf8').on('data', (text) => (this.log += text));
     }
@@ -75,7 +77,7 @@ export class Server {
   }
 
   ready() {
-    return until(`the server to be ready\n${this.log}`, async () => {
+    return until(() => `the server to be ready\n${this.log}`, async () => {
       if (this.#process.exitCode !== null) throw new Error(`the server did not start:\n${this.log}`);
       const answer = await fetch(`${this.url}/readyz`).catch(() => null);
       await answer?.arrayBuffer();
@@ -90,7 +92,7 @@ export class Server {
   // As an operator stops it: it must end by itself, in good order and without having told a secret.
   async stop() {
     this.#process.kill('SIGTERM');
-    const { code, signal } = await within(`the server to stop\n${this.log}`, this.#exited);
+    const { code, signal } = await within(() => `the server to stop\n${this.log}`, this.#exited);
     if (code !== 0) throw new Error(`the server ended with ${code ?? signal}:\n${this.log}`);
     this.checkLog();
   }

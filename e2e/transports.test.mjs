@@ -5,13 +5,14 @@ import { SubscriptionClient } from 'subscriptions-transport-ws';
 import WebSocket from 'ws';
 import { bearer, openSocket } from './clients.mjs';
 import { Server } from './server.mjs';
-import { Stream, until } from './wait.mjs';
+import { Stream, patience, until } from './wait.mjs';
 
 test('the older graphql-ws subprotocol', async (t) => {
   const server = await Server.start(t);
 
   await t.test('its own client subscribes', async (t) => {
-    const client = new SubscriptionClient(server.socketURL, { connectionParams: bearer }, WebSocket, 'graphql-ws');
+    // Or else it gives up a connection that is not made within a second.
+    const client = new SubscriptionClient(server.socketURL, { connectionParams: bearer, minTimeout: patience, timeout: patience }, WebSocket, 'graphql-ws');
     t.after(() => client.close());
     const stream = new Stream('the older client');
     const subscription = client

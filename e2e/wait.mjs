@@ -1,16 +1,20 @@
 // Waiting for conditions: nothing here waits longer than it must, and what does not come is named.
 
-export const patience = 20_000; // ms
+// As long as a machine may take that stands still by turns, ms. Only what never comes takes that long.
+export const patience = 90_000;
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
+// `what` is a text, or a function that gives one when the waiting is over: it can tell what was seen last.
+const inVain = (what, timeout) => new Error(`waited ${timeout} ms in vain for ${typeof what === 'function' ? what() : what}`);
+
 // Resolves with the first truthy value of `condition`, which may be async.
 export async function until(what, condition, timeout = patience) {
-  const deadline = Date.now() + timeout;
+  const deadline = performance.now() + timeout;
   for (;;) {
     const value = await condition();
     if (value) return value;
-    if (Date.now() > deadline) throw new Error(`waited ${timeout} ms in vain for ${what}`);
+    if (performance.now() > deadline) throw inVain(what, timeout);
     await pause(20);
   }
 }
@@ -18,7 +22,7 @@ export async function until(what, condition, timeout = patience) {
 export async function within(what, promise, timeout = patience) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited ${timeout} ms in vain for ${what}`)), timeout);
+    timer = setTimeout(() => reject(inVain(what, timeout)), timeout);
   });
   try {
     return await Promise.race([promise, late]);
@@ -51,6 +55,11 @@ export class Stream {
     for (const waker of this.#wakers) waker();
   }
 
+  #soFar() {
+    const last = JSON.stringify(this.items.at(-1)) ?? 'none';
+    return `${this.items.length} items so far, the last one ${last.length > 500 ? `${last.slice(0, 500)}…` : last}`;
+  }
+
   // Resolves with the first truthy value of `condition(items)`; fails when the stream ends before.
   async see(what, condition, timeout = patience) {
     let waker;
@@ -59,7 +68,7 @@ export class Stream {
         try {
           const value = condition(this.items);
           if (value) done(value);
-          else if (this.ended) fail(new Error(`${this.name} ended before ${what}`, { cause: this.ended.error }));
+          else if (this.ended) fail(new Error(`${this.name} ended before ${what}: ${this.#soFar()}`, { cause: this.ended.error }));
         } catch (error) {
           fail(error);
         }
@@ -68,7 +77,7 @@ export class Stream {
       waker();
     });
     try {
-      return await within(`${what} on ${this.name} (${this.items.length} items so far)`, seen, timeout);
+      return await within(() => `${what} on ${this.name}: ${this.#soFar()}`, seen, timeout);
     } finally {
       this.#wakers.delete(waker);
     }
