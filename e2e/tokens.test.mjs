@@ -42,16 +42,16 @@ test('tokens', async (t) => {
     assert.ok(JSON.stringify(refusal.payload).includes('FORBIDDEN'), JSON.stringify(refusal));
   });
 
-  await t.test('a revoked token: its sockets close within 10 s with 4401, and it opens nothing more', async (t) => {
+  await t.test('a revoked token: its sockets close by themselves with 4401, and it opens nothing more', async (t) => {
     const viewer = await create('short', 'VIEWER');
     const raw = await openSocket(t, server, { headers: viewer });
     raw.send(listen);
     const idle = await openSocket(t, server, { headers: viewer });
     const other = await openSocket(t, server);
     await server.command('token', 'revoke', 'short');
-    assert.equal((await raw.closed(10_000)).code, 4401);
-    assert.equal((await idle.closed(10_000)).code, 4401);
-    await until('the token to be refused', async () => (await code('{ viewer { name } }', viewer)) === 'UNAUTHENTICATED', 10_000);
+    assert.equal((await raw.closed()).code, 4401);
+    assert.equal((await idle.closed()).code, 4401);
+    await until('the token to be refused', async () => (await code('{ viewer { name } }', viewer)) === 'UNAUTHENTICATED');
     const again = await openSocket(t, server, { init: false });
     again.send({ type: 'connection_init', payload: viewer });
     assert.equal((await again.closed()).code, 4403);
@@ -60,10 +60,19 @@ test('tokens', async (t) => {
   });
 
   await t.test('a token that expires: its sockets close with 4401', async (t) => {
-    const viewer = await create('brief', 'VIEWER', '--expires', '3s');
-    const raw = await openSocket(t, server, { headers: viewer });
+    // It is to be used before it is over, however long this machine takes for that.
+    let viewer, raw;
+    for (let life = 3; !raw; life *= 3) {
+      viewer = await create(`brief ${life}`, 'VIEWER', '--expires', `${life}s`);
+      const opened = await openSocket(t, server, { headers: viewer, init: false });
+      opened.send({ type: 'connection_init', payload: viewer });
+      const greeted = await opened.messages.see('connection_ack', (items) => items.length > 0).catch(() => false);
+      if (greeted) raw = opened;
+      else assert.equal((await opened.closed()).code, 4403);
+      assert.ok(raw || life < 300, 'no token was good for as long as it should be');
+    }
     raw.send(listen);
-    assert.equal((await raw.closed(15_000)).code, 4401);
+    assert.equal((await raw.closed()).code, 4401);
     assert.equal(await code('{ viewer { name } }', viewer), 'UNAUTHENTICATED');
   });
 });
