@@ -3,6 +3,7 @@ package notifiers
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -40,11 +41,16 @@ func TestConformance_BodyNeverEnds(t *testing.T) {
 	for name, body := range bodies {
 		t.Run(name, func(t *testing.T) {
 			forEachKit(t, func(t *testing.T, k kit) {
+				t.Parallel() // most wait for their time limit
 				want := Delivered
 				if k.channel == models.Slack {
 					want = Retry
 				}
-				if o := k.send(t, rawServer(t, body), 300*time.Millisecond); o.Result != want || o.StatusCode != 200 {
+				base := rawServer(t, body)
+				o := stall(t, 300*time.Millisecond, whenAnswered, func(ctx context.Context, limit time.Duration) Outcome {
+					return k.tellWithin(ctx, t, k.messages()["alert"], base, limit)
+				})
+				if o.Result != want || o.StatusCode != 200 {
 					t.Errorf("result %d, status %d, %q; want result %d", o.Result, o.StatusCode, o.Error, want)
 				}
 			})
@@ -68,7 +74,7 @@ func TestConformance_HugeAnswerIsBounded(t *testing.T) {
 				}
 			}
 		})
-		o := k.send(t, base, 10*time.Second)
+		o := k.send(t, base)
 		<-finished
 		if o.Result != Retry || len(o.Response) < models.MaxResponseBytes-4 {
 			t.Errorf("result %d, %d bytes kept", o.Result, len(o.Response))
@@ -90,7 +96,7 @@ func TestConformance_CompressedAnswerIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	bomb := bytes.Repeat(member.Bytes(), 1024) // members one after the other are one file
-	forEachMessage(t, func(t *testing.T, k kit, n Notification) {
+	forEachSize(t, func(t *testing.T, k kit, n Notification) {
 		base := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			if accepts := r.Header.Get("Accept-Encoding"); accepts != "" {
 				t.Errorf("asks for %s", accepts)
@@ -101,7 +107,7 @@ func TestConformance_CompressedAnswerIsBounded(t *testing.T) {
 		})
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		o := k.tell(t, n, base, 5*time.Second)
+		o := k.tell(t, n, base)
 		runtime.ReadMemStats(&after)
 		if o.Result != Retry || o.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("result %d, status %d, %q", o.Result, o.StatusCode, o.Error)
@@ -125,7 +131,7 @@ func TestConformance_EchoedSecretsAreRedacted(t *testing.T) {
 						fmt.Fprintf(w, " %s", secret)
 					}
 				})
-				o := k.tell(t, n, base, 10*time.Second)
+				o := k.tell(t, n, base)
 				if filler == 0 && !strings.Contains(o.Response, models.Mask) {
 					t.Errorf("nothing was masked in %q", o.Response)
 				}

@@ -9,10 +9,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/netip"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -86,9 +88,16 @@ func (k kit) messages() map[string]Notification {
 	}
 	if k.channel.Info().Digests {
 		m["digest"] = Notification{Key: "digest-6", Digest: testDigest()}
-		m["largest digest"] = Notification{Key: "digest-7", Digest: largestDigest("😀")}
 	}
 	return m
+}
+
+// largest is the largest message that the notifier may have to tell.
+func (k kit) largest() Notification {
+	if k.channel.Info().Digests {
+		return Notification{Key: "digest-7", Digest: largestDigest("😀")}
+	}
+	return k.messages()["alert"]
 }
 
 // forEachMessage is for what must hold whatever is told.
@@ -100,26 +109,75 @@ func forEachMessage(t *testing.T, f func(t *testing.T, k kit, n Notification)) {
 	})
 }
 
-// send makes one attempt to tell an alert.
-func (k kit) send(t *testing.T, base string, limit time.Duration) Outcome {
-	t.Helper()
-	return k.tell(t, k.messages()["alert"], base, limit)
+// forEachSize is forEachMessage for what may depend on how much is sent as well.
+func forEachSize(t *testing.T, f func(t *testing.T, k kit, n Notification)) {
+	forEachMessage(t, f)
+	forEachKit(t, func(t *testing.T, k kit) {
+		t.Run("largest", func(t *testing.T) { f(t, k, k.largest()) })
+	})
 }
 
-// tell makes one attempt of the kit's notifier within the given time, and fails the test if it takes much longer or if
-// the Outcome breaks a promise.
-func (k kit) tell(t *testing.T, n Notification, base string, limit time.Duration) Outcome {
+// The limits of time in these tests: of an attempt that ends by itself, and of how much later than its context one may end. Both are
+// there for what hangs; a machine that stands still for some seconds is no fault.
+const (
+	ample     = time.Minute
+	tolerance = 45 * time.Second
+)
+
+// send makes one attempt to tell an alert.
+func (k kit) send(t *testing.T, base string) Outcome {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	return k.tell(t, k.messages()["alert"], base)
+}
+
+// tell makes one attempt of the kit's notifier, which has all the time it needs, and fails the test if it takes much longer or if the
+// Outcome breaks a promise.
+func (k kit) tell(t *testing.T, n Notification, base string) Outcome {
+	t.Helper()
+	return k.tellWithin(t.Context(), t, n, base, ample)
+}
+
+func (k kit) tellWithin(ctx context.Context, t *testing.T, n Notification, base string, limit time.Duration) Outcome {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	n.Config = k.config(base)
 	start := time.Now()
 	o := testSet(t)[k.channel].Send(ctx, n)
-	if took := time.Since(start); took > limit+2*time.Second {
+	if took := time.Since(start); took > limit+tolerance {
 		t.Errorf("Send took %v with a limit of %v", took, limit)
 	}
 	k.check(t, o)
 	return o
+}
+
+// stage is a moment in an attempt: it has reached called then.
+type stage func(trace *httptrace.ClientTrace, reached func())
+
+func atOnce(_ *httptrace.ClientTrace, reached func())          { reached() }
+func whenShaking(trace *httptrace.ClientTrace, reached func()) { trace.TLSHandshakeStart = reached }
+func whenConnected(trace *httptrace.ClientTrace, reached func()) {
+	trace.GotConn = func(httptrace.GotConnInfo) { reached() }
+}
+func whenAnswered(trace *httptrace.ClientTrace, reached func()) { trace.GotFirstResponseByte = reached }
+
+// stall is for an attempt that hangs from a stage on, until its time is over. The time is doubled until one gets to the stage in the first
+// half of it: how long that takes is for the machine to say.
+func stall(t *testing.T, limit time.Duration, at stage, attempt func(ctx context.Context, limit time.Duration) Outcome) Outcome {
+	t.Helper()
+	for ; ; limit *= 2 {
+		var inTime atomic.Bool
+		half, trace := time.Now().Add(limit/2), new(httptrace.ClientTrace)
+		at(trace, func() {
+			if time.Now().Before(half) {
+				inTime.Store(true)
+			}
+		})
+		o := attempt(httptrace.WithClientTrace(t.Context(), trace), limit)
+		if inTime.Load() || limit > ample {
+			return o
+		}
+	}
 }
 
 // check looks at what must hold for every Outcome.

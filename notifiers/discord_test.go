@@ -152,7 +152,7 @@ func TestDiscord_WaitsAsLongAsDiscordAsks(t *testing.T) {
 			w.WriteHeader(http.StatusTooManyRequests)
 			_, _ = io.WriteString(w, c.body)
 		})
-		o := discordKit.send(t, base, 5*time.Second)
+		o := discordKit.send(t, base)
 		if o.Result != Retry || o.RetryAfter != c.want || !strings.Contains(o.Error, c.says) {
 			t.Errorf("%q, %s: %+v, want %v", c.header, c.body, o, c.want)
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"mime"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -195,28 +196,33 @@ func TestEmail_Limits(t *testing.T) {
 
 // The longest message there may be stands in both parts, whatever it is made of, beside the largest details.
 func TestEmail_LargestMail(t *testing.T) {
-	for _, character := range append(widest, scripts...) {
-		for _, over := range []int{-1, 0} {
-			a := testAlert()
-			runes := []rune(strings.Repeat(character, models.MaxMessage))[:models.MaxMessage+over]
-			a.Message, a.Type = string(runes), strings.Repeat(character, models.MaxName)
-			fields := make(map[string]any)
-			for i := range 2000 {
-				fields[fmt.Sprint(i, strings.Repeat(character, 200))] = map[string]any{"list": []string{strings.Repeat(character, 50)}}
-			}
-			a.Details, _ = json.Marshal(fields)
-			p := takenMail(t, Notification{Key: "k", Alert: a})
-			if !strings.Contains(p.parts["text/plain"], a.Message) {
-				t.Errorf("%q: the message is not whole", character)
-			}
-			if !strings.Contains(p.parts["text/plain"], " more\n") {
-				t.Errorf("%q: all details are there", character)
-			}
-			p = takenMail(t, Notification{Key: "k", Digest: largestDigest(character)})
-			if len(p.parts) != 2 {
-				t.Errorf("%d parts", len(p.parts))
-			}
+	for _, character := range slices.Compact(slices.Sorted(slices.Values(append(widest, scripts...)))) {
+		details := largestDetails(strings.Repeat(character, detailName+1), strings.Repeat(character, 50))
+		a := testAlert()
+		a.Message = string([]rune(strings.Repeat(character, models.MaxMessage))[:models.MaxMessage]) // in the middle of one, with some
+		a.Type, a.Details = strings.Repeat(character, models.MaxName), details
+		p := takenMail(t, Notification{Key: "k", Alert: a})
+		if !strings.Contains(p.parts["text/plain"], a.Message) {
+			t.Errorf("%q: the message is not whole", character)
 		}
+		if !strings.Contains(p.parts["text/plain"], " more\n") {
+			t.Errorf("%q: all details are there", character)
+		}
+		if p := takenMail(t, Notification{Key: "k", Digest: largestDigest(character)}); len(p.parts) != 2 {
+			t.Errorf("%d parts", len(p.parts))
+		}
+	}
+}
+
+// largestDetails has as many fields as an alert may have, with this name behind a number and this text in a list.
+func largestDetails(name, text string) json.RawMessage {
+	details := []byte("{")
+	for i := 0; ; i++ {
+		field, _ := json.Marshal(map[string]any{fmt.Sprint(i, name): map[string]any{"list": []string{text}}})
+		if len(details)+len(field) > models.MaxDetailsBytes {
+			return append(details[:len(details)-1], '}')
+		}
+		details = append(append(details, field[1:len(field)-1]...), ',')
 	}
 }
 

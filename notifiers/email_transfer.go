@@ -22,13 +22,13 @@ func (e *email) transfer(ctx context.Context, conn *mailConn, message string, to
 	}
 	var taken []int
 	var login error // wanted for an address
-	late := halfTime(ctx)
+	late := halfTime(ctx, e.now())
 	for i := range to.list {
 		r := &to.list[i]
 		if !r.waits() {
 			continue
 		}
-		if len(taken) > 0 && time.Now().After(late) {
+		if len(taken) > 0 && e.now().After(late) {
 			break // the next attempt is for the others
 		}
 		_, err := command(text, 25, "RCPT TO:"+mailPath(r.Address))
@@ -91,8 +91,7 @@ func (e *email) mailCommand(conn *mailConn, message string, to *recipients) stri
 func mailPath(address string) string { return (&mail.Address{Address: address}).String() }
 
 // halfTime is when half of the time that is left has gone by.
-func halfTime(ctx context.Context) time.Time {
-	now := time.Now()
+func halfTime(ctx context.Context, now time.Time) time.Time {
 	if end, ok := ctx.Deadline(); ok {
 		return now.Add(end.Sub(now) / 2)
 	}

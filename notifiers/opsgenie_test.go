@@ -86,7 +86,9 @@ func sendOpsgenie(t *testing.T, n Notification, publicURL, query string) []opsge
 	d := newOpsgenieDouble(t, opsgenieTaken, says(200, opsgenieKit.result))
 	url := d.base + "/v2/alerts" + query
 	n.Key, n.Config = "k", &models.OpsgenieConfig{APIKey: opsgenieTestKey, URL: &url}
-	o := NewSet(Settings{Version: "1.2.3", Egress: loopbackOnly(), PublicURL: publicURL})[models.Opsgenie].Send(t.Context(), n)
+	notifier := newOpsgenie(newPoster(Settings{Version: "1.2.3", Egress: loopbackOnly(), PublicURL: publicURL}))
+	notifier.within = ample
+	o := notifier.Send(t.Context(), n)
 	if o.Result != Delivered || o.StatusCode != 202 || o.Response != opsgenieKit.result {
 		t.Fatalf("outcome %+v", o)
 	}
@@ -199,7 +201,7 @@ func TestOpsgenie_FollowsUp(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			d := newOpsgenieDouble(t, c.taken, c.answers...)
 			o := newOpsgenie(newPoster(Settings{Egress: loopbackOnly()}))
-			o.pauses = []time.Duration{0, 1, 2, 3, 4}
+			o.pauses, o.within = []time.Duration{0, 1, 2, 3, 4}, ample
 			c.n.Config = opsgenieKit.config(d.base)
 			got := o.Send(t.Context(), c.n)
 			opsgenieKit.check(t, got)
@@ -241,14 +243,16 @@ func TestOpsgenie_FollowUpIsBounded(t *testing.T) {
 		within time.Duration             // of the follow-up
 		limit  time.Duration             // of the attempt
 		answer func(http.ResponseWriter) // nil = never
+		stop   bool                      // when it is asked
 	}{
-		"its own time":        {200 * time.Millisecond, 30 * time.Second, nil},
-		"the attempt's time":  {30 * time.Second, 300 * time.Millisecond, nil},
-		"the time of a pause": {30 * time.Second, 300 * time.Millisecond, says(404, "")},
-		"cut off by a stop":   {30 * time.Second, 0, nil},
+		"its own time":        {200 * time.Millisecond, time.Hour, nil, false},
+		"the attempt's time":  {time.Hour, 300 * time.Millisecond, nil, false},
+		"the time of a pause": {time.Hour, 300 * time.Millisecond, says(404, ""), false},
+		"cut off by a stop":   {time.Hour, time.Hour, nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			asked := make(chan struct{}, 10)
+			t.Parallel() // each waits for its time limit
+			asked := make(chan struct{}, 100)
 			base := serve(t, func(w http.ResponseWriter, r *http.Request) {
 				if r.Method == http.MethodPost {
 					w.WriteHeader(http.StatusAccepted)
@@ -263,22 +267,26 @@ func TestOpsgenie_FollowUpIsBounded(t *testing.T) {
 				c.answer(w)
 			})
 			o := newOpsgenie(newPoster(Settings{Egress: loopbackOnly()}))
-			o.within, o.pauses = c.within, []time.Duration{0, 20 * time.Second}
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			if c.limit > 0 {
-				ctx, cancel = context.WithTimeout(ctx, c.limit)
-				defer cancel()
-			} else {
-				go func() { <-asked; cancel() }()
-			}
+			o.within, o.pauses = c.within, []time.Duration{0, time.Hour}
 			n := opsgenieKit.messages()["alert"]
 			n.Config = opsgenieKit.config(base)
-			began := time.Now()
-			got := o.Send(ctx, n)
+			send := func(ctx context.Context, limit time.Duration) Outcome {
+				ctx, cancel := context.WithTimeout(ctx, limit)
+				defer cancel()
+				if c.stop {
+					go func() { <-asked; cancel() }()
+				}
+				began := time.Now()
+				got := o.Send(ctx, n)
+				if took := time.Since(began); took > ample+tolerance {
+					t.Errorf("Send took %v", took)
+				}
+				return got
+			}
+			got := stall(t, c.limit, whenAnswered, send)
 			opsgenieKit.check(t, got)
-			if got.Result != Delivered || got.StatusCode != 202 || !strings.Contains(got.Response, "[taken; ") || time.Since(began) > 10*time.Second {
-				t.Errorf("outcome %+v after %v", got, time.Since(began))
+			if got.Result != Delivered || got.StatusCode != 202 || !strings.Contains(got.Response, "[taken; ") {
+				t.Errorf("outcome %+v", got)
 			}
 		})
 	}
@@ -321,7 +329,7 @@ func TestOpsgenie_Answers(t *testing.T) {
 				w.WriteHeader(c.status)
 				_, _ = io.WriteString(w, c.body)
 			})
-			o := opsgenieKit.tell(t, c.n, base, 10*time.Second)
+			o := opsgenieKit.tell(t, c.n, base)
 			if o.Result != c.want || o.StatusCode != c.status || !strings.Contains(o.Error, c.says) || o.RetryAfter != c.after || strings.Contains(o.Error, "<") {
 				t.Errorf("outcome %+v; want result %d, %q", o, c.want, c.says)
 			}

@@ -232,7 +232,7 @@ func TestPagerDuty_Answers(t *testing.T) {
 				w.WriteHeader(c.status)
 				_, _ = io.WriteString(w, c.body)
 			})
-			o := pagerdutyKit.send(t, base, 10*time.Second)
+			o := pagerdutyKit.send(t, base)
 			if o.Result != c.want || o.StatusCode != c.status || !strings.Contains(o.Error, c.says) || o.RetryAfter != 0 || strings.Contains(o.Error, "<") {
 				t.Errorf("outcome %+v; want result %d, %q", o, c.want, c.says)
 			}

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
 
@@ -58,21 +57,17 @@ func nameServer(t *testing.T, next func(name string) (netip.Addr, bool)) *net.Re
 // A name that led to an open address when somebody looked, and leads inside when it is connected to.
 func TestClient_ANameThatChangesItsAnswerGainsNothing(t *testing.T) {
 	var inside, outside atomic.Int64
-	listen := func(addr string, count *atomic.Int64) *httptest.Server {
-		l, err := net.Listen("tcp", addr)
-		if err != nil {
-			t.Fatal(err)
-		}
+	serve := func(l net.Listener, count *atomic.Int64) {
 		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") }))
 		s.Listener.Close()
 		s.Listener = counting{l, count}
 		s.Start()
 		t.Cleanup(s.Close)
-		return s
 	}
-	allowed := listen("127.0.0.2:0", &outside)
-	_, port, _ := net.SplitHostPort(allowed.Listener.Addr().String())
-	listen("127.0.0.1:"+port, &inside)
+	closed, allowed := twoListeners(t)
+	serve(allowed, &outside)
+	serve(closed, &inside)
+	_, port, _ := net.SplitHostPort(allowed.Addr().String())
 
 	answer := atomic.Pointer[netip.Addr]{}
 	to := func(s string) { a := netip.MustParseAddr(s); answer.Store(&a) }
@@ -81,7 +76,7 @@ func TestClient_ANameThatChangesItsAnswerGainsNothing(t *testing.T) {
 	p.client = newClient(open("127.0.0.2/32"), resolver)
 	hook := &webhook{poster: p}
 	send := func(host string) Outcome {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), ample)
 		defer cancel()
 		return hook.Send(ctx, Notification{Key: "k", Alert: testAlert(), Config: &models.WebhookConfig{URL: "http://" + host + ":" + port + "/"}})
 	}
@@ -101,6 +96,26 @@ func TestClient_ANameThatChangesItsAnswerGainsNothing(t *testing.T) {
 	}
 	if n := inside.Load(); n != 0 {
 		t.Errorf("%d connections were made inside", n)
+	}
+}
+
+// twoListeners listen on the same port of two addresses. One that is free on the one may be in use on the other: another is tried then.
+func twoListeners(t *testing.T) (first, second net.Listener) {
+	t.Helper()
+	for try := 0; ; try++ {
+		first, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, port, _ := net.SplitHostPort(first.Addr().String())
+		second, err := net.Listen("tcp", "127.0.0.2:"+port)
+		if err == nil {
+			return first, second
+		}
+		defer first.Close() // kept until then, so that the next has another port
+		if try == 100 {
+			t.Fatal(err)
+		}
 	}
 }
 
