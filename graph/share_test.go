@@ -19,37 +19,40 @@ import (
 
 	"github.com/rustbucket/alerts/access"
 	"github.com/rustbucket/alerts/models"
+	"github.com/rustbucket/alerts/testkit"
 )
 
 func TestAnswers_AreMadeUpOnce(t *testing.T) {
-	a := newAnswers()
-	key := sha256.Sum256([]byte("the same"))
-	var made atomic.Int64
-	var wg sync.WaitGroup
-	for range 50 {
-		group := a.join(t.Context(), key)
-		wg.Go(func() {
-			for position := range int64(100) {
-				got := a.get(t.Context(), question{group, position}, func() *graphql.Response {
-					made.Add(1)
-					return &graphql.Response{Data: fmt.Append(nil, position)}
-				})
-				if string(got.Data) != fmt.Sprint(position) {
-					t.Errorf("event %d is answered with %s", position, got.Data)
+	synctest.Test(t, func(t *testing.T) { // whose clock stands still: no answer is too old
+		a := newAnswers()
+		key := sha256.Sum256([]byte("the same"))
+		var made atomic.Int64
+		var wg sync.WaitGroup
+		for range 50 {
+			group := a.join(t.Context(), key)
+			wg.Go(func() {
+				for position := range int64(100) {
+					got := a.get(t.Context(), question{group, position}, func() *graphql.Response {
+						made.Add(1)
+						return &graphql.Response{Data: fmt.Append(nil, position)}
+					})
+					if string(got.Data) != fmt.Sprint(position) {
+						t.Errorf("event %d is answered with %s", position, got.Data)
+					}
 				}
-			}
-		})
-	}
-	wg.Wait()
-	if n := made.Load(); n < 100 || n > 200 { // the first begins alone
-		t.Errorf("%d answers were made up, want about 100", n)
-	}
-	other := a.join(t.Context(), sha256.Sum256([]byte("another")))
-	a.join(t.Context(), sha256.Sum256([]byte("another")))
-	got := a.get(t.Context(), question{other, 1}, func() *graphql.Response { return &graphql.Response{Data: []byte(`"another"`)} })
-	if string(got.Data) != `"another"` {
-		t.Errorf("another question is answered with %s", got.Data)
-	}
+			})
+		}
+		wg.Wait()
+		if n := made.Load(); n < 100 || n > 200 { // the first begins alone
+			t.Errorf("%d answers were made up, want about 100", n)
+		}
+		other := a.join(t.Context(), sha256.Sum256([]byte("another")))
+		a.join(t.Context(), sha256.Sum256([]byte("another")))
+		got := a.get(t.Context(), question{other, 1}, func() *graphql.Response { return &graphql.Response{Data: []byte(`"another"`)} })
+		if string(got.Data) != `"another"` {
+			t.Errorf("another question is answered with %s", got.Data)
+		}
+	})
 }
 
 func TestAnswers_OneWhoLeavesTakesNothingAlong(t *testing.T) {
@@ -165,9 +168,5 @@ func TestResolver_SubscriptionsOfATokenAreBounded(t *testing.T) {
 		t.Errorf("of another address it is %d", n)
 	}
 	end()
-	for deadline := time.Now().Add(10 * time.Second); !r.stay(address(1), "one"); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("what has ended is still counted")
-		}
-	}
+	testkit.Until(t, "what has ended to be counted no more", func() bool { return r.stay(address(1), "one") })
 }
