@@ -18,8 +18,9 @@ func TestDigest_TellsTheWorstFirstAndOfEqualOnesTheNewest(t *testing.T) {
 	for range 20 {
 		items := append([]DigestItem(nil), want...)
 		rand.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
+		given := append([]DigestItem(nil), items...)
 		if d := NewDigest(5, items); d.ChannelID != 5 || !reflect.DeepEqual(d.Items, want) {
-			t.Fatalf("digest of channel %d: %+v", d.ChannelID, d.Items)
+			t.Fatalf("digest of channel %d: %+v, of %+v", d.ChannelID, d.Items, given)
 		}
 	}
 }
