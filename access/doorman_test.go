@@ -30,11 +30,16 @@ func TestDoorman_LooksForATokenThatIsNotGoodOnceInAWhile(t *testing.T) {
 	}
 	away, leave := context.WithCancel(t.Context()) // with which the database cannot be asked
 	leave()
+	later := time.Now().Add(time.Hour)
 	for name, token := range map[string]string{"revoked": over, "unknown": NewToken()} {
 		for _, ctx := range []context.Context{t.Context(), away} {
 			if v, err := who(ctx, token); v != nil || err != nil {
 				t.Errorf("%s: %v, %v", name, v, err)
 			}
+			if until, ok := d.none[bearing(token).hash]; !ok || until.After(later) {
+				t.Errorf("%s: remembered is %v, until %v", name, ok, until)
+			}
+			d.none[bearing(token).hash] = later // for as long as this test may take
 		}
 	}
 	if _, err := who(away, NewToken()); err == nil {
@@ -74,9 +79,11 @@ func TestDoorman_LooksForManyTokensAtOnce(t *testing.T) {
 	const tries = 2000
 	before := d.store.Queries()
 	d.lookups.asking.Lock() // a query is under way
-	var callers sync.WaitGroup
+	var callers, begun sync.WaitGroup
+	begun.Add(tries + 2)
 	ask := func(token string, name string) {
 		callers.Go(func() {
+			begun.Done()
 			v, err := d.Viewer(t.Context(), "Bearer "+token)
 			if err != nil || (v == nil) != (name == "") || v != nil && v.Name != name {
 				t.Errorf("%q is %+v, %v", name, v, err)
@@ -88,13 +95,16 @@ func TestDoorman_LooksForManyTokensAtOnce(t *testing.T) {
 	}
 	away, leave := context.WithCancel(t.Context())
 	callers.Go(func() {
+		begun.Done()
 		if _, err := d.Viewer(away, "Bearer "+NewToken()); err != nil && !errors.Is(err, context.Canceled) {
 			t.Errorf("who leaves meanwhile is answered %v", err)
 		}
 	})
 	ask(good, "good")
-	time.AfterFunc(50*time.Millisecond, leave)
-	time.AfterFunc(200*time.Millisecond, d.lookups.asking.Unlock)
+	begun.Wait()
+	time.Sleep(50 * time.Millisecond) // most of them are waiting then, and those who come later find others who wait as well
+	leave()
+	d.lookups.asking.Unlock()
 	callers.Wait()
 	if n := d.store.Queries() - before; n < tries/maxLookup || n > tries/10 {
 		t.Errorf("%d tokens are looked for in %d queries", tries, n)
