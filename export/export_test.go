@@ -247,6 +247,7 @@ func (e *exporter) endsWithItsClient(t *testing.T) {
 
 	// One that stays and reads nothing.
 	e.handler.readerTime = 300 * time.Millisecond
+	defer func() { e.handler.readerTime = 0 }() // no export is under way then
 	conn, err := net.Dial("tcp", strings.TrimPrefix(e.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
