@@ -94,11 +94,13 @@ func (u *under) besides(ctx context.Context, n *neighbourhood, all []*neighbour,
 	}
 	ended := u.trickle(ctx, all[hung], all[failing])
 	defer func() { err = errors.Join(err, ended()) }()
-	if err := sleep(ctx, settleTime); err != nil {
-		return err
-	}
-	if n.waiting, err = u.waitingOn(ctx, all); err != nil {
-		return err
+	for n.waiting[hung] == 0 || n.waiting[failing] == 0 { // later than that when the machine has stood still
+		if err := sleep(ctx, settleTime); err != nil {
+			return err
+		}
+		if n.waiting, err = u.waitingOn(ctx, all); err != nil {
+			return err
+		}
 	}
 	if err := u.steadily(ctx, n, "with neighbours", from, u.steady); err != nil {
 		return err

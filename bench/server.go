@@ -7,11 +7,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -52,22 +52,18 @@ func startServer(ctx context.Context, binary, dir, databaseURL string) (*server,
 	if err != nil {
 		return nil, fmt.Errorf("making the server's folder: %w", err)
 	}
-	addr, err := freeAddr()
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(folder))
-	}
 	log, err := os.Create(filepath.Join(folder, "log"))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("making the server's log: %w", err), os.RemoveAll(folder))
 	}
 	defer func() { _ = log.Close() }()
-	s := &server{addr: addr, token: rand.Text(), folder: folder, ended: make(chan struct{}), client: &http.Client{Timeout: callTimeout}}
+	s := &server{token: rand.Text(), folder: folder, ended: make(chan struct{}), client: &http.Client{Timeout: callTimeout}}
 	var key [32]byte
 	_, _ = rand.Read(key[:]) // never fails, as its documentation says
 	s.cmd = exec.Command(binary)
 	s.cmd.Dir = folder // no .env here
 	s.cmd.Env = []string{
-		"LISTEN_ADDR=" + addr, "ADMIN_TOKEN=" + s.token, "DATA_DIR=" + filepath.Join(folder, "data"), "EGRESS_ALLOW=127.0.0.0/8",
+		"LISTEN_ADDR=127.0.0.1:0", "ADMIN_TOKEN=" + s.token, "DATA_DIR=" + filepath.Join(folder, "data"), "EGRESS_ALLOW=127.0.0.0/8",
 		"DATABASE_URL=" + databaseURL, "SECRET_KEY=" + base64.StdEncoding.EncodeToString(key[:]), "LOG_LEVEL=warn",
 	}
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "GOMAXPROCS", "GOGC", "GOMEMLIMIT", "GODEBUG"} {
@@ -91,19 +87,18 @@ func startServer(ctx context.Context, binary, dir, databaseURL string) (*server,
 
 func (s *server) pid() int { return s.cmd.Process.Pid }
 
+// greeted finds in what the server greets with where it listens: on a port of its own choice, which nobody can take before it does.
+var greeted = regexp.MustCompile(`\shttp://(\S+)/graphql\s`)
+
+// waitReady returns when the server has greeted: it takes requests then.
 func (s *server) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.addr+"/readyz", nil)
-		if err != nil {
-			return err
-		}
-		if resp, err := s.client.Do(req); err == nil {
-			_ = resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return nil
-			}
+		log, _ := os.ReadFile(filepath.Join(s.folder, "log"))
+		if found := greeted.FindSubmatch(log); found != nil {
+			s.addr = string(found[1])
+			return nil
 		}
 		select {
 		case <-s.ended:
@@ -152,13 +147,4 @@ func (s *server) warnings() (n int, first string) {
 		}
 	}
 	return n, first
-}
-
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("looking for a free port: %w", err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String(), nil
 }
