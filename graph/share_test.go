@@ -1,12 +1,12 @@
 package graph
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -88,9 +88,8 @@ func TestAnswers_AreKeptForAMoment(t *testing.T) {
 		a := newAnswers()
 		group := a.join(t.Context(), sha256.Sum256(nil))
 		a.join(t.Context(), sha256.Sum256(nil))
-		made := 0
+		made, data := 0, bytes.Repeat([]byte("x"), keepAnswerBytes/10)
 		ask := func(position int64) {
-			data := []byte(strings.Repeat("x", keepAnswerBytes/10))
 			a.get(t.Context(), question{group, position}, func() *graphql.Response { made++; return &graphql.Response{Data: data} })
 		}
 		ask(1)
