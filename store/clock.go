@@ -12,15 +12,19 @@ import (
 type clock struct {
 	wall func() time.Time // the machine's clock; nil when the clock follows the database
 
-	mu    sync.Mutex
-	base  time.Time // the present at the moment since
-	since time.Time // with its monotonic reading
+	mu      sync.Mutex
+	base    time.Time // the present at the moment since
+	since   time.Time // with its monotonic reading
+	stopped bool      // base is the present: a test turns it
 }
 
 // now gives the present in UTC, as the databases keep it: to the microsecond.
 func (c *clock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.stopped {
+		return c.base
+	}
 	if c.wall != nil {
 		c.advance(c.wall())
 	}
@@ -35,6 +39,9 @@ func (c *clock) sync(present time.Time) {
 }
 
 func (c *clock) advance(present time.Time) {
+	if c.stopped {
+		return
+	}
 	if c.since.IsZero() || present.After(c.base.Add(time.Since(c.since))) {
 		c.base, c.since = present.Round(0), time.Now()
 	}

@@ -194,6 +194,7 @@ func (w *walk) outcome(h inHand, end cause) (store.Outcome, cause) {
 		o.Status, o.Error = models.Cancelled, &h.NotToTell
 		return o, dropped
 	}
+	w.s.TurnClock(time.Microsecond) // one ends after the other
 	at := w.s.Now()
 	if late := at.Sub(h.at); late > 0 && w.rng.IntN(4) == 0 { // the answer came some time ago
 		at = h.at.Add(time.Duration(w.rng.Int64N(int64(late)))).Truncate(time.Microsecond)

@@ -80,7 +80,7 @@ const (
 // LIFE_SEED=n walks that way again; LIFE_WALKS=n walks n ways, beginning with that seed or a random one.
 func TestLife_NoInterleavingLeavesTheModel(t *testing.T) {
 	seed, walks := lifeSeed(t)
-	onBoth(t, func(t *testing.T, s *store.Store) {
+	onBothStopped(t, func(t *testing.T, s *store.Store) {
 		for i := range walks {
 			newWalk(t, s, seed+i).run(120)
 		}
@@ -188,9 +188,11 @@ func (w *walk) step() {
 	}
 }
 
-// quiet goes on to a moment around which nothing runs out, so that it does not matter when exactly a step happens.
+// quiet goes on to a moment around which nothing runs out, so that it does not matter when exactly a step happens. No two steps happen
+// at one moment.
 func (w *walk) quiet() {
 	const calm = 3 * time.Second
+	w.s.TurnClock(time.Millisecond)
 	for {
 		now := w.s.Now()
 		var next time.Time

@@ -46,7 +46,7 @@ func remind(t *testing.T, s *store.Store, c *models.Channel, muted ...string) (t
 }
 
 func TestOutlasted_ReportsOnceWhoIsOfflineAfterASilence(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *store.Store) {
+	onBothStopped(t, func(t *testing.T, s *store.Store) {
 		c := newChannel(t, s, "hook")
 		x := silence(t, s, models.RustbucketOffline, 0, 30*time.Second)
 		var ids []string

@@ -36,6 +36,14 @@ func onBoth(t *testing.T, test func(t *testing.T, s *store.Store)) {
 	}
 }
 
+// onBothStopped runs a test on both databases, in which time passes only where the test turns the clock.
+func onBothStopped(t *testing.T, test func(t *testing.T, s *store.Store)) {
+	onBoth(t, func(t *testing.T, s *store.Store) {
+		s.StopClock()
+		test(t, s)
+	})
+}
+
 func open(t *testing.T, url string) *store.Store {
 	t.Helper()
 	keys, err := seal.New(make([]byte, 32))
