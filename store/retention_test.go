@@ -338,7 +338,7 @@ func TestTrim_OlderCursorsExpire(t *testing.T) {
 func TestTrim_AReaderHearsThatItsProcessStoodStillForTooLong(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *store.Store) {
 		f := feed.New(s, slog.New(slog.NewTextHandler(t.Output(), nil)))
-		limit, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		limit, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
 		r, err := f.Open(limit, nil)
 		if err != nil {
@@ -388,7 +388,7 @@ func TestTrim_LeavesEventsThatHaveNoPositionYet(t *testing.T) {
 
 func TestTrim_AReaderThatKeepsUpMissesNothing(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *store.Store) {
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		f := feed.New(s, slog.New(slog.NewTextHandler(t.Output(), nil)))
 		defer follow(f)()
 		var creator sync.WaitGroup
@@ -439,7 +439,7 @@ func TestTrim_SeveralProcessesDoItTogether(t *testing.T) {
 	var mu sync.Mutex
 	var sum store.Trimmed
 	var processes sync.WaitGroup
-	giveUp := time.Now().Add(time.Minute)
+	giveUp := time.Now().Add(2 * time.Minute)
 	for _, s := range stores {
 		processes.Go(func() {
 			// Who finds another one at it has done nothing, and may do so as often as the scheduler likes: the end is
