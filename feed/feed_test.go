@@ -66,7 +66,7 @@ func create(t *testing.T, s *store.Store, from, n, detailBytes int) {
 // read takes n events and checks that they are alerts from number on, without a gap.
 func read(t *testing.T, r *Reader, from, n int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for got := 0; got < n; {
 		events, err := r.Next(ctx)
