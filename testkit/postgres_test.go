@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -141,17 +140,19 @@ func TestPostgres_EndsWithTheProcessThatStartedIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the server's end", func() bool {
+	Until(t, "the server's end", func() bool {
 		c, err := net.Dial("tcp", u.Host)
 		if err == nil {
 			_ = c.Close()
 		}
 		return err != nil
 	})
-	removeAbandoned(filepath.Dir(folder))
-	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("the folder of a dead process was not cleared away: %v", err)
-	}
+	// Others may be at it at this moment, and what they have taken is passed by.
+	Until(t, "the folder of a dead process to be cleared away", func() bool {
+		removeAbandoned(filepath.Dir(folder))
+		_, err := os.Stat(folder)
+		return errors.Is(err, fs.ErrNotExist)
+	})
 	if _, err := os.Stat(SharedPostgres(t).folder); err != nil {
 		t.Errorf("the folder of a living process was cleared away: %v", err)
 	}
@@ -188,15 +189,4 @@ func one[T any](t *testing.T, conn *pgx.Conn, sql string) (value T) {
 		t.Fatalf("%s: %v", sql, err)
 	}
 	return value
-}
-
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for !cond() {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
 }
