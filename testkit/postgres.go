@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const (
@@ -57,6 +58,7 @@ type Postgres struct {
 	mu      sync.Mutex
 	process *process // nil while the server is down
 	unlock  func()   // lets others clear the folder away
+	letGo   func()   // lets others have the port; nil = nobody keeps it for us
 }
 
 // account is an operating system user.
@@ -97,19 +99,27 @@ func StartPostgres(dir string, opts ...Option) (_ *Postgres, err error) {
 	if err := p.initialise(); err != nil {
 		return nil, err
 	}
-	// The port is free when we look and may be taken when PostgreSQL does: then another one is tried.
+	// Where the port cannot be kept it may be taken when PostgreSQL does: then another one is tried.
 	for range 5 {
-		if p.port, err = freePort(); err != nil {
+		if p.port, p.letGo, err = keepPort(); err != nil {
 			return nil, err
 		}
 		if err = p.Start(); !errors.Is(err, errPortTaken) {
 			break
 		}
+		p.leavePort()
 	}
 	if err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+func (p *Postgres) leavePort() {
+	if p.letGo != nil {
+		p.letGo()
+		p.letGo = nil
+	}
 }
 
 // URL is the address of a database on this server, as its superuser: postgres://…
@@ -140,10 +150,18 @@ func (p *Postgres) exec(ctx context.Context, sql string) error {
 		return fmt.Errorf("connecting to the test PostgreSQL: %w", err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if _, err := conn.Exec(ctx, sql); err != nil {
-		return fmt.Errorf("%s: %w", sql, err)
+	for deadline := time.Now().Add(startTimeout); ; {
+		_, err := conn.Exec(ctx, sql)
+		// PostgreSQL waits five seconds for the sessions that it ends, however long they take to end.
+		var inUse *pgconn.PgError
+		if errors.As(err, &inUse) && inUse.Code == "55006" && time.Now().Before(deadline) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", sql, err)
+		}
+		return nil
 	}
-	return nil
 }
 
 // Crash kills the server without any warning (SIGKILL); nothing is cleaned up. Start brings it back, on the same address
@@ -176,6 +194,7 @@ func (p *Postgres) Stop() error {
 		p.unlock()
 		p.unlock = nil
 	}
+	p.leavePort()
 	return errors.Join(err, os.RemoveAll(p.folder))
 }
 
@@ -522,15 +541,6 @@ func abandoned(lock string) bool {
 	}
 	defer func() { _ = f.Close() }()
 	return lockFile(f) == nil
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("looking for a free port: %w", err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
 // oneLine is the end of a program's output, where it says what went wrong, without line breaks.

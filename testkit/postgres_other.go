@@ -4,6 +4,8 @@ package testkit
 
 import (
 	"errors"
+	"fmt"
+	"net"
 	"os"
 	"syscall"
 )
@@ -17,4 +19,13 @@ func lockFile(f *os.File) error {
 		return errors.Join(err, errors.ErrUnsupported)
 	}
 	return nil
+}
+
+// keepPort gives a port of 127.0.0.1 that is free at this moment.
+func keepPort() (port int, letGo func(), err error) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return 0, nil, fmt.Errorf("looking for a free port: %w", err)
+	}
+	return l.Addr().(*net.TCPAddr).Port, nil, l.Close()
 }
