@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -108,11 +109,15 @@ func (w *world) create(n int) []*models.Alert {
 	for i := range alerts {
 		alerts[i] = &models.NewAlert{Type: "error", Message: fmt.Sprint(i), Notify: true}
 	}
-	created, err := w.intake.Create(w.t.Context(), alerts)
-	if err != nil {
-		w.t.Fatal(err)
+	var all []*models.Alert
+	for part := range slices.Chunk(alerts, 250) { // a commit has its time limit, which a slow machine needs for more
+		created, err := w.intake.Create(w.t.Context(), part)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		all = append(all, created...)
 	}
-	return created
+	return all
 }
 
 // deliveries gives all deliveries on a channel, newest first.
@@ -166,27 +171,26 @@ func host(n notifiers.Notification) string {
 
 func TestDispatcher_AHungChannelHoldsUpNobodyElse(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
-		var hanging, most atomic.Int64
+		var hanging atomic.Int64
+		end := make(chan struct{})
 		w := newWorld(t, url, func(ctx context.Context, n notifiers.Notification) notifiers.Outcome {
 			if host(n) == "good" {
 				return notifiers.Outcome{}
 			}
-			most.Store(max(most.Load(), hanging.Add(1)))
-			defer hanging.Add(-1)
+			hanging.Add(1)
+			<-end // for longer than a notifier may: none of them ends before the good channel has been told everything
 			<-ctx.Done()
 			return notifiers.Outcome{Result: notifiers.Retry, Error: "no answer"}
 		})
+		defer close(end)
 		bad, good := w.channel("bad"), w.channel("good")
 		w.create(1000)
-		began := time.Now()
-		testkit.Until(t, "the good channel", func() bool { return w.count(models.Delivered, good) >= 1000 })
-		if took := time.Since(began); took > 20*time.Second {
-			t.Errorf("the good channel took %v", took)
-		}
+		testkit.Until(t, "as many sends to hang as may", func() bool { return hanging.Load() >= maxInFlight })
+		testkit.Until(t, "the good channel", func() bool { return w.count(models.Delivered, good) == 1000 })
 		if n := w.count(models.Pending, bad); n != 1000 {
 			t.Errorf("%d deliveries of the hung channel wait", n)
 		}
-		if n := most.Load(); n > maxInFlight || n == 0 {
+		if n := hanging.Load(); n != maxInFlight {
 			t.Errorf("%d sends in flight on one channel, want at most %d", n, maxInFlight)
 		}
 	})
@@ -196,27 +200,32 @@ func TestDispatcher_AHungChannelHoldsUpNobodyElse(t *testing.T) {
 // taken from them before they can say that they live, or it is sent again.
 func TestDispatcher_ALapseTakesNothingFromTheLiving(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
-		var sends atomic.Int64
+		var sends atomic.Int64 // of its own delivery
 		answer := make(chan struct{})
-		send := func(context.Context, notifiers.Notification) notifiers.Outcome {
-			sends.Add(1)
-			<-answer
+		send := func(_ context.Context, n notifiers.Notification) notifiers.Outcome {
+			if n.Alert.Type == "error" {
+				sends.Add(1)
+				<-answer
+			}
 			return notifiers.Outcome{StatusCode: 200}
 		}
 		w := newWorld(t, url, send)
 		c := w.channel("good")
 		w.create(1)
 		testkit.Until(t, "the send", func() bool { return sends.Load() == 1 })
+		if _, err := w.store.Beat(t.Context(), "other", time.Hour); err != nil { // or it would be taken for dead before anything lapses
+			t.Fatal(err)
+		}
 		others := []store.AlertInsert{{New: &models.NewAlert{Type: "x", Message: "x"}, Deliveries: []store.NewDelivery{{ChannelID: c.ID, Leased: true}}}}
 		if _, err := w.store.CreateAlerts(t.Context(), others, "other"); err != nil {
 			t.Fatal(err)
 		}
+		w.dispatcher.aliveUntil.Store(w.store.Now().Add(-time.Second).UnixMicro()) // first: from here on it takes nothing from anybody
 		for _, process := range []string{"other", w.dispatcher.holder} {
 			if _, err := w.store.Beat(t.Context(), process, -time.Second); err != nil {
 				t.Fatal(err)
 			}
 		}
-		w.dispatcher.aliveUntil.Store(w.store.Now().Add(-time.Second).UnixMicro())
 		w.dispatcher.due(t.Context())
 		w.dispatcher.beat(t.Context())
 		w.dispatcher.due(t.Context())
@@ -224,7 +233,7 @@ func TestDispatcher_ALapseTakesNothingFromTheLiving(t *testing.T) {
 			t.Errorf("the other process holds %v, %v", leased, err)
 		}
 		close(answer)
-		testkit.Until(t, "its own delivery", func() bool { return w.count(models.Delivered, c) == 1 })
+		testkit.Until(t, "its own delivery", func() bool { return w.count(models.Delivered, c) >= 1 })
 		if n := sends.Load(); n != 1 {
 			t.Errorf("sent %d times", n)
 		}
@@ -237,14 +246,17 @@ func TestDispatcher_WhatComesInDoesNotPassByWhatWaits(t *testing.T) {
 	old := make(chan struct{}, 1)
 	w := newWorld(t, "sqlite:"+filepath.Join(t.TempDir(), "alerts.db"), func(_ context.Context, n notifiers.Notification) notifiers.Outcome {
 		if n.Alert.Type == "old" {
-			old <- struct{}{}
+			select {
+			case old <- struct{}{}:
+			default:
+			}
 		}
 		time.Sleep(100 * time.Millisecond)
 		sent.Add(1)
 		return notifiers.Outcome{StatusCode: 200}
 	})
 	c := w.channel("busy")
-	created, until := 0, time.Now().Add(10*time.Second)
+	created, until := 0, time.Now().Add(time.Minute)
 	for waits := false; ; time.Sleep(10 * time.Millisecond) {
 		if n := 200 - (created - int(sent.Load())); n > 0 {
 			w.create(n)
@@ -264,7 +276,7 @@ func TestDispatcher_WhatComesInDoesNotPassByWhatWaits(t *testing.T) {
 		default:
 		}
 		if time.Now().After(until) {
-			t.Fatal("it was passed by for 10 s")
+			t.Fatalf("it was passed by for a minute: %d of %d were sent", sent.Load(), created)
 		}
 	}
 }
@@ -352,8 +364,8 @@ func TestDispatcher_OutcomesDecideWhatBecomesOfADelivery(t *testing.T) {
 			t.Errorf("%s: %+v", name, o)
 		}
 		if o.NextAttemptAt != nil {
-			if pause := o.NextAttemptAt.Sub(began); pause < c.min-time.Millisecond || pause > c.max+time.Second {
-				t.Errorf("%s: the next attempt after %v, want %v to %v", name, pause, c.min, c.max)
+			if at, ended := *o.NextAttemptAt, w.store.Now(); at.Before(began.Add(c.min)) || at.After(ended.Add(c.max)) {
+				t.Errorf("%s, between %v and %v: the next attempt is at %v, want %v to %v later", name, began, ended, at, c.min, c.max)
 			}
 		}
 	}
