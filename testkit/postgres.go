@@ -27,7 +27,7 @@ import (
 
 const (
 	oldestPostgres = 13               // the oldest major version that the server supports
-	startTimeout   = 60 * time.Second // for a start, recovery after a crash included
+	startTimeout   = 3 * time.Minute  // for a start, recovery after a crash included
 	stopTimeout    = 20 * time.Second // for a fast shutdown, before it is forced
 	folderPrefix   = "alerts-postgres-"
 )
@@ -195,7 +195,16 @@ func (p *Postgres) Stop() error {
 		p.unlock = nil
 	}
 	p.leavePort()
-	return errors.Join(err, os.RemoveAll(p.folder))
+	return errors.Join(err, p.removeFolder())
+}
+
+// removeFolder removes the folder. The helpers of a killed server write to it until they have noticed.
+func (p *Postgres) removeFolder() (err error) {
+	for deadline := time.Now().Add(stopTimeout); ; time.Sleep(20 * time.Millisecond) {
+		if err = os.RemoveAll(p.folder); err == nil || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 // Start starts the server again after a Crash, and returns when it takes connections. It does nothing when the server is
