@@ -88,6 +88,16 @@ func together(t *testing.T, calm bool) (*crowd, []store.StoredDelivery) {
 			for range steps {
 				m.step()
 			}
+			if !calm {
+				return // what it has in hand is lost with it
+			}
+			ids, err := m.s.Leased(t.Context(), m.id)
+			if err == nil {
+				err = m.s.Release(t.Context(), m.id, ids)
+			}
+			if err != nil {
+				t.Error(err)
+			}
 		})
 	}
 	wg.Wait()
