@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -157,7 +155,7 @@ func TestTokens_CreateNoMoreThanTheyMay(t *testing.T) {
 	})
 }
 
-// codes gives the codes of the errors that an operation is answered with: of a stream, those that come at once.
+// codes gives the codes of the errors that an operation is answered with: of a stream, those that it ends with before it has begun.
 func (s *server) codes(t *testing.T, token string, root *ast.Definition, query string) (codes []string) {
 	t.Helper()
 	if root.Name != "Subscription" {
@@ -166,27 +164,16 @@ func (s *server) codes(t *testing.T, token string, root *ast.Definition, query s
 		}
 		return codes
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
-	defer cancel()
-	body, _ := json.Marshal(map[string]any{"query": query})
-	req, _ := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/graphql", strings.NewReader(string(body)))
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Accept", "text/event-stream")
-	req.Header.Set("Authorization", "Bearer "+token)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
+	sub := s.subscribeAs(t, token, query, nil)
+	if s.feed.Readers() > 0 {
+		sub.cancel()
+		s.until("the stream to end", func() bool { return s.feed.Readers() == 0 })
 	}
-	defer resp.Body.Close()
-	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
-		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
-			var a answer
-			if json.Unmarshal([]byte(data), &a) == nil {
-				for _, e := range a.Errors {
-					codes = append(codes, e.Extensions.Code)
-				}
-			}
-		}
+	for range sub.events { // to its end
+	}
+	for len(sub.errs) > 0 {
+		code, _, _ := strings.Cut(<-sub.errs, " ")
+		codes = append(codes, code)
 	}
 	return codes
 }
