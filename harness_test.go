@@ -289,6 +289,7 @@ type receiver struct {
 	got    []received
 	status int
 	body   string
+	later  bool
 }
 
 type received struct {
@@ -303,6 +304,9 @@ func newReceiver(t testing.TB) *receiver {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.got = append(r.got, received{req.Header, string(body)})
+		if r.later {
+			w.Header().Set("Retry-After", "3600")
+		}
 		w.WriteHeader(r.status)
 		_, _ = io.WriteString(w, r.body)
 	}))
@@ -313,7 +317,14 @@ func newReceiver(t testing.TB) *receiver {
 func (r *receiver) answer(status int, body string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.status, r.body = status, body
+	r.status, r.body, r.later = status, body, false
+}
+
+// fail answers that it cannot take anything, and will for an hour: what is sent again before, somebody sends by hand.
+func (r *receiver) fail() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.status, r.body, r.later = http.StatusServiceUnavailable, "later", true
 }
 
 func (r *receiver) all() []received {

@@ -72,7 +72,7 @@ func TestAlertLife_IsToldInOrder(t *testing.T) {
 func TestAlertLife_WhatIsOvertakenIsNotTold(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *server) {
 		pager := newReceiver(t)
-		pager.answer(http.StatusServiceUnavailable, "")
+		pager.fail()
 		s.createChannel("pager", pagerduty(pager.URL))
 		id := s.createAlert(nil)
 		s.until("the first attempt", func() bool { return len(pager.all()) == 1 })
@@ -81,7 +81,7 @@ func TestAlertLife_WhatIsOvertakenIsNotTold(t *testing.T) {
 		}
 		pager.answer(http.StatusAccepted, `{"status":"success"}`)
 		list := at(s.do(`query ($id: ID!) { alert(id: $id) { deliveries { id kind } } }`, map[string]any{"id": id}), "alert", "deliveries").([]any)
-		s.until("the retry", func() bool { // by hand, so that nobody waits for the schedule
+		s.until("the retry", func() bool { // by hand, when the first attempt is recorded
 			a := s.try(`mutation ($id: ID!) { retryDelivery(id: $id) { id } }`, map[string]any{"id": at(list[0], "id")})
 			return len(a.Errors) == 0 || strings.Contains(a.Errors[0].Message, "delivered already")
 		})
@@ -133,7 +133,7 @@ func TestAlertLife_DeletedWhileItIsTold(t *testing.T) {
 		s.until("the next alert to be told", func() bool {
 			return at(s.do(`query ($id: ID!) { deliveries(filter: {alertId: $id, statuses: [DELIVERED]}) { totalCount } }`, map[string]any{"id": last}), "deliveries", "totalCount") == 1.0
 		})
-		if log := s.log.String(); strings.Contains(log, "level=ERROR") || strings.Contains(log, "trying again") {
+		if log := s.log.String(); strings.Contains(log, "level=ERROR") || strings.Contains(log, "recording outcomes failed") {
 			t.Errorf("the log has\n%s", log)
 		}
 	})
@@ -146,6 +146,7 @@ func TestAlertLife_OverSeveralServers(t *testing.T) {
 	pager := newReceiver(t)
 	pager.answer(http.StatusAccepted, `{"status":"success"}`)
 	servers[0].createChannel("pager", pagerduty(pager.URL))
+	servers[1].until("the channel to be known in the other process", func() bool { return len(servers[1].settings()) == 1 })
 	id := servers[0].createAlert(nil)
 	servers[0].deliveries(id)
 	for _, change := range []string{"acknowledgeAlert", "resolveAlert", "reopenAlert", "resolveAlert"} {

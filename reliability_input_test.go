@@ -245,6 +245,19 @@ func TestReliability_LetsRolesDoWhatTheyMay(t *testing.T) {
 	})
 }
 
+// queries gives how many queries an operation takes: the fewest of some runs, because what the server does in between counts, too.
+// Beyond 5 runs it goes on until they are as few as wanted, unless that is 0, but not for ever.
+func (s *server) queries(operation string, wanted int64) int64 {
+	s.t.Helper()
+	fewest := int64(1000)
+	for run := 0; run < 5 || fewest > wanted && wanted > 0 && run < 100; run++ {
+		before := s.store.Queries()
+		s.do(operation, nil)
+		fewest = min(fewest, s.store.Queries()-before)
+	}
+	return fewest
+}
+
 func TestHealth_OfAListIsReadInAFixedNumberOfQueries(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, testkit.NewDatabase(t))
@@ -257,16 +270,6 @@ func TestHealth_OfAListIsReadInAFixedNumberOfQueries(t *testing.T) {
 		}
 		s.deliveries(s.createAlert(nil))
 	}
-	// The fewest of some runs: the server's own polling counts, too.
-	queries := func(query string) int64 {
-		fewest := int64(1000)
-		for range 5 {
-			before := s.store.Queries()
-			s.do(query, nil)
-			fewest = min(fewest, s.store.Queries()-before)
-		}
-		return fewest
-	}
 	lists := map[string]string{
 		"channels":   `{ channels { health { state waiting } } }`,
 		"deliveries": `{ deliveries { nodes { channel { health { state } } } } }`,
@@ -276,12 +279,12 @@ func TestHealth_OfAListIsReadInAFixedNumberOfQueries(t *testing.T) {
 	few := map[string]int64{}
 	channels(3)
 	for name, query := range lists {
-		few[name] = queries(query)
+		few[name] = s.queries(query, 0)
 	}
 	channels(12)
 	few["tested"] += 12 * 3 // each test is noted in the audit log as soon as it is over, in a transaction of its own
 	for name, query := range lists {
-		if many := queries(query); many > few[name]+2 { // what polling adds may differ
+		if many := s.queries(query, few[name]+2); many > few[name]+2 { // what is done in between may differ
 			t.Errorf("%s: %d queries for 3 channels, %d for 15", name, few[name], many)
 		}
 	}

@@ -50,6 +50,9 @@ func (c *clock) advance(present time.Time) {
 // Now is the present as everything in the database knows it, in UTC.
 func (s *Store) Now() time.Time { return s.clock.now() }
 
+// SetForward sets the present forward, as if so much time had passed: for tests of a whole server and what takes its time.
+func (s *Store) SetForward(d time.Duration) { s.clock.sync(s.Now().Add(d)) }
+
 // syncClock reads PostgreSQL's clock. The answer is older than its arrival by part of the way back, which errs on the late side.
 func (s *Store) syncClock(ctx context.Context) error {
 	var present time.Time
