@@ -108,9 +108,11 @@ func TestAlertLife_TheFeedTellsOfDeletedAlerts(t *testing.T) {
 			delivery { id alert { id } attemptLog { number } } attempt { number } change { id by kind text } } }`
 		live := s.subscribe(t, feed, nil)
 		id := s.createAlert(map[string]any{"dedupKey": "k", "message": "the disk is full"})
-		s.deliveries(id)
-		s.do(`mutation ($id: ID!) { acknowledgeAlert(id: $id, note: "on it") { id } deleteAlerts(which: {ids: [$id]}) }`, map[string]any{"id": id})
-		seen := until(live, "ALERT_DELETED")
+		seen := until(live, "DELIVERY_UPDATED") // which shows the alert as it is when it is read
+		s.do(`mutation ($id: ID!) { acknowledgeAlert(id: $id, note: "on it") { id } }`, map[string]any{"id": id})
+		seen = append(seen, until(live, "ALERT_UPDATED")...)
+		s.do(`mutation ($id: ID!) { deleteAlerts(which: {ids: [$id]}) }`, map[string]any{"id": id})
+		seen = append(seen, until(live, "ALERT_DELETED")...)
 		again := until(s.subscribe(t, feed, map[string]any{"after": at(seen[0], "cursor")}), "ALERT_DELETED")
 		kinds := make([]string, len(seen))
 		for i, e := range seen {
