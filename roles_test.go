@@ -134,10 +134,10 @@ func TestTokens_OverTheAPI(t *testing.T) {
 
 func TestTokens_CreateNoMoreThanTheyMay(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *server) {
-		secret := at(s.do(`mutation { createToken(input: {name: "node 1", role: REPORTER, alertsPerMinute: 5}) { secret } }`, nil), "createToken", "secret").(string)
-		three := `mutation { createAlerts(inputs: [{type: "x", message: "1"}, {type: "x", message: "2"}, {type: "x", message: "3"}]) { id } }`
+		secret := at(s.do(`mutation { createToken(input: {name: "node 1", role: REPORTER, alertsPerMinute: 3}) { secret } }`, nil), "createToken", "secret").(string)
+		two := `mutation { createAlerts(inputs: [{type: "x", message: "1"}, {type: "x", message: "2"}]) { id } }`
 		one := `mutation { createAlert(input: {type: "x", message: "m"}) { id } }`
-		for _, c := range []struct{ query, code string }{{three, ""}, {three, "OVERLOADED"}, {one, ""}, {one, ""}, {one, "OVERLOADED"}} {
+		for _, c := range []struct{ query, code string }{{two, ""}, {two, "OVERLOADED"}, {one, ""}, {one, "OVERLOADED"}} {
 			a, code := s.as(secret, c.query, nil), ""
 			if len(a.Errors) > 0 {
 				code = a.Errors[0].Extensions.Code
@@ -146,8 +146,8 @@ func TestTokens_CreateNoMoreThanTheyMay(t *testing.T) {
 				t.Errorf("%s: %q, want %q", c.query, code, c.code)
 			}
 		}
-		if n := at(s.do(`{ alerts { totalCount } }`, nil), "alerts", "totalCount"); n != 5.0 {
-			t.Errorf("%v alerts were stored, want 5", n)
+		if n := at(s.do(`{ alerts { totalCount } }`, nil), "alerts", "totalCount"); n != 3.0 {
+			t.Errorf("%v alerts were stored, want 3", n)
 		}
 		if a := s.try(`mutation { createToken(input: {name: "n", role: REPORTER, alertsPerMinute: 0}) { secret } }`, nil); len(a.Errors) != 1 || a.Errors[0].Extensions.Field != "input.alertsPerMinute" {
 			t.Errorf("a limit of 0: %+v", a.Errors)
