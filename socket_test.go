@@ -48,7 +48,11 @@ func TestSockets_OfTheOlderProtocolHaveABoundToo(t *testing.T) {
 	say(`{"type": "stop", "id": "7"}`)
 	say(start, 7)
 	say(`{"type": "start", "id": "seen", "payload": {"query": "{ viewer { name } }"}}`)
-	if answer := heard(t, conn); answer != websocket.ClosePolicyViolation {
+	answer := heard(t, conn)
+	for answer == "complete" || answer == "ka" { // of what was stopped, and to keep the socket open
+		answer = heard(t, conn)
+	}
+	if answer != websocket.ClosePolicyViolation {
 		t.Errorf("an operation too many is answered %v", answer)
 	}
 }
@@ -56,23 +60,21 @@ func TestSockets_OfTheOlderProtocolHaveABoundToo(t *testing.T) {
 func TestSockets_PingsHaveAPace(t *testing.T) {
 	s := startServer(t, "")
 	conn, _ := s.open(`{"type": "connection_init", "payload": {"Authorization": "Bearer ` + testToken + `"}}`)
-	ended := make(chan error, 1)
+	ended := make(chan struct{})
 	go func() {
+		defer close(ended)
 		for {
 			if _, _, err := conn.ReadMessage(); err != nil {
-				ended <- err
 				return
 			}
 		}
 	}()
-	for range 50_000 {
-		if conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second)) != nil {
-			break
-		}
+	within := time.Now().Add(closeWithin)
+	for time.Now().Before(within) && conn.WriteControl(websocket.PingMessage, nil, within) == nil {
 	}
 	select {
 	case <-ended:
-	case <-time.After(10 * time.Second):
+	case <-time.After(closeWithin):
 		t.Error("a flood of pings does not end the socket")
 	}
 }
@@ -107,9 +109,7 @@ func TestLimits_LargeBodiesAndMessagesHavePlaces(t *testing.T) {
 		t.Errorf("%d messages take all places", len(open))
 	}
 	conn, _ := s.open(fmt.Sprintf(hello, testToken))
-	if err := conn.WriteMessage(websocket.TextMessage, bytes.Repeat([]byte(" "), 100<<10)); err != nil {
-		t.Fatal(err)
-	}
+	_ = conn.WriteMessage(websocket.TextMessage, bytes.Repeat([]byte(" "), 100<<10)) // the server closes in the middle of it
 	if answer := heard(t, conn); answer != websocket.CloseTryAgainLater {
 		t.Errorf("a message too many is answered %v", answer)
 	}
@@ -136,7 +136,7 @@ func TestLimits_SubscriptionsAreSmall(t *testing.T) {
 		"query": "subscription ($types: [String!]) { alertCreated(filter: {types: $types}) { id } }", "variables": {"types": [`+types+`]}}}`)); err != nil {
 		t.Fatal(err)
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(closeWithin))
 	if _, text, err := conn.ReadMessage(); err != nil || !strings.Contains(string(text), "16 KB at most") || !strings.Contains(string(text), "BAD_USER_INPUT") {
 		t.Errorf("it is answered %s (%v)", text, err)
 	}
