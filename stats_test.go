@@ -24,7 +24,7 @@ func TestStats_ThroughTheAPI(t *testing.T) {
 		s.do(`mutation ($id: ID!) { deleteChannels(ids: [$id]) }`, map[string]any{"id": refuses})
 
 		now := s.store.Now()
-		got := s.do(askStats, map[string]any{"from": now.Add(-2 * time.Hour), "filter": map[string]any{"types": []string{"disk"}}})
+		got := s.do(askStats, map[string]any{"from": now.Add(-2 * time.Hour), "to": now, "filter": map[string]any{"types": []string{"disk"}}})
 		for _, c := range []struct {
 			want any
 			path []any
