@@ -184,23 +184,37 @@ func (l *ledger) count() (arrivals, failed int) {
 	return len(l.arrivals), l.failed
 }
 
-// allArrived reports whether every acknowledged alert has arrived on every channel.
-func (l *ledger) allArrived() bool {
+// stillMissing counts what is acknowledged and has not arrived on a channel.
+func (l *ledger) stillMissing() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.missing) == 0
+	return len(l.missing)
+}
+
+// untilNone waits until nothing is left, as long as it becomes less.
+func (s *server) untilNone(what string, left func() int) {
+	s.t.Helper()
+	for least, last := -1, time.Now(); ; time.Sleep(100 * time.Millisecond) { // counting is work for the server
+		n := left()
+		if n == 0 {
+			return
+		}
+		if least < 0 || n < least {
+			least, last = n, time.Now()
+		}
+		if time.Since(last) > 45*time.Second {
+			s.t.Fatalf("%d %s, and do not become less", n, what)
+		}
+	}
 }
 
 // settle waits until what was acknowledged has arrived and what is stored has come to its end, and checks the store against
 // the books: acknowledged = stored once = delivered, and nothing arrived that is not stored.
 func (l *ledger) settle(api *server) {
 	api.t.Helper()
-	api.until("every acknowledged alert to arrive on every channel", l.allArrived)
-	tick := time.NewTicker(100 * time.Millisecond) // counting is work for the server
-	defer tick.Stop()
-	api.until("every delivery to be final", func() bool {
-		<-tick.C
-		return at(api.do(`{ deliveries(filter: {statuses: [PENDING]}) { totalCount } }`, nil), "deliveries", "totalCount") == 0.0
+	api.untilNone("acknowledged alerts have not arrived on a channel", l.stillMissing)
+	api.untilNone("deliveries are not final", func() int {
+		return int(at(api.do(`{ deliveries(filter: {statuses: [PENDING]}) { totalCount } }`, nil), "deliveries", "totalCount").(float64))
 	})
 	stored := map[string]int{}
 	for after, more := any(nil), true; more; {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func (s *server) health(channelID string) map[string]any {
@@ -192,6 +193,7 @@ func TestHealth_AFailingChannelIsPausedComesBackAndTheOthersHearOfIt(t *testing.
 			t.Errorf("health after a restart: %v", after)
 		}
 		r.answer(http.StatusOK, "ok")
+		s.store.SetForward(15 * time.Minute) // the next probe and all retries are due, however many have failed by now
 		s.untilCount(id, "DELIVERED", 22)
 		if h := s.untilHealth(id, "OK"); h["waiting"] != 0.0 || h["nextProbeAt"] != nil || h["oldestWaitingAge"] != nil || h["since"] == after["since"] || h["lastSuccessAt"].(string) <= after["lastSuccessAt"].(string) {
 			t.Errorf("health of a channel that works again: %v", h)
