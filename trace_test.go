@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rustbucket/alerts/testkit"
 )
@@ -16,7 +17,7 @@ func TestTraces_GoFromTheCallThroughTheDelivery(t *testing.T) {
 	const traceID, callersSpan, text = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "text-of-the-alert"
 	collector := testkit.NewCollector(t)
 	r := newReceiver(t)
-	p := newProcess(t, "ADMIN_TOKEN="+testToken, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL)
+	p := newProcess(t, "ADMIN_TOKEN="+testToken, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_BSP_SCHEDULE_DELAY=1000")
 	p.start()
 	call := func(query string, variables map[string]any, traceparent string) {
 		t.Helper()
@@ -43,7 +44,13 @@ func TestTraces_GoFromTheCallThroughTheDelivery(t *testing.T) {
 		map[string]any{"m": text}, "00-"+traceID+"-"+callersSpan+"-01")
 	call(`query($m: ID!) { channel(id: $m) { id } }`, map[string]any{"m": text}, "00-"+traceID+"-"+callersSpan+"-01")
 	testkit.Until(t, "the alert to be told", func() bool { return len(r.all()) == 1 })
-	p.stop() // what was not sent yet is sent now
+	testkit.Until(t, "the attempt's span", func() bool { return collector.Span("deliver webhook") != nil })
+	call(`{ viewer { name } }`, nil, "00-"+traceID+"-"+callersSpan+"-01")
+	began := time.Now()
+	p.stop() // what was not sent yet is sent now, unless that takes too long
+	if took := time.Since(began); collector.Span("query viewer") == nil && took < stopTraces {
+		t.Errorf("the last span was not sent by the end, %v after it was told to stop", took)
+	}
 
 	request, operation, failed := collector.Span("POST /graphql"), collector.Span("mutation createAlert"), collector.Span("query channel")
 	attempt := collector.Span("deliver webhook")
