@@ -24,7 +24,7 @@ func TestRateLimit_WhatComesTooFastIsToldInDigestsAndNothingIsLost(t *testing.T)
 		}
 		s.do(createAlertsQuery, map[string]any{"inputs": inputs})
 		s.until("the bursts to be told", func() bool { return len(slack.all()) >= 10 && len(hook.all()) >= 2 })
-		s.store.SetForward(9 * time.Second)
+		s.store.TurnClock(9 * time.Second)
 		s.untilCount(slackID, "DELIVERED", 30)
 		s.untilCount(hookID, "DELIVERED", 30)
 		took := s.store.Now().Sub(began)

@@ -266,7 +266,7 @@ func TestPause_TellsAfterwardsAndEndsByItself(t *testing.T) {
 		if h := s.health(id); h["waiting"] != 4.0 || len(r.all()) != 0 {
 			t.Errorf("while paused: %d messages, health %v", len(r.all()), h)
 		}
-		s.store.SetForward(time.Hour)
+		s.store.TurnClock(time.Hour)
 		for i, alert := range ids {
 			d := s.deliveries(alert)[0]
 			began, err := time.Parse(time.RFC3339Nano, fmt.Sprint(at(d, "attemptLog", 0, "startedAt")))
@@ -381,7 +381,7 @@ func TestRetryAfter_IsKeptToAndIsNoFailure(t *testing.T) {
 			}
 			b.mu.Unlock()
 		}
-		s.store.SetForward(time.Hour)
+		s.store.TurnClock(time.Hour)
 		for _, d := range s.deliveries(first) {
 			began, err := time.Parse(time.RFC3339Nano, fmt.Sprint(at(d, "attemptLog", 1, "startedAt")))
 			if held := heldUntil[at(d, "channel", "name")]; err != nil || began.Before(held) {

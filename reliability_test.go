@@ -193,7 +193,7 @@ func TestHealth_AFailingChannelIsPausedComesBackAndTheOthersHearOfIt(t *testing.
 			t.Errorf("health after a restart: %v", after)
 		}
 		r.answer(http.StatusOK, "ok")
-		s.store.SetForward(15 * time.Minute) // the next probe and all retries are due, however many have failed by now
+		s.store.TurnClock(15 * time.Minute) // the next probe and all retries are due, however many have failed by now
 		s.untilCount(id, "DELIVERED", 22)
 		if h := s.untilHealth(id, "OK"); h["waiting"] != 0.0 || h["nextProbeAt"] != nil || h["oldestWaitingAge"] != nil || h["since"] == after["since"] || h["lastSuccessAt"].(string) <= after["lastSuccessAt"].(string) {
 			t.Errorf("health of a channel that works again: %v", h)

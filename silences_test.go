@@ -159,12 +159,12 @@ func TestSilence_BeginsAndEndsByItself(t *testing.T) {
 		if active() {
 			t.Error("it has begun at the restart")
 		}
-		s.store.SetForward(61 * time.Minute)
+		s.store.TurnClock(61 * time.Minute)
 		if !active() {
 			t.Error("it has not begun")
 		}
 		during := s.createAlert(nil)
-		s.store.SetForward(time.Hour)
+		s.store.TurnClock(time.Hour)
 		if active() {
 			t.Error("it has not ended")
 		}
@@ -206,7 +206,7 @@ func TestSilence_IsOverForARustbucketThatStaysOffline(t *testing.T) {
 			t.Errorf("%d messages during the silences", n)
 		}
 		for _, s := range servers {
-			s.store.SetForward(time.Hour)
+			s.store.TurnClock(time.Hour)
 		}
 		s.until("one to be told when its silence has come to its end", func() bool { return len(r.all()) == 1 })
 		s.endSilence(x["id"])

@@ -15,7 +15,7 @@ type clock struct {
 	mu      sync.Mutex
 	base    time.Time // the present at the moment since
 	since   time.Time // with its monotonic reading
-	stopped bool      // base is the present: a test turns it
+	stopped bool      // in tests: base is the present, until it is turned
 }
 
 // now gives the present in UTC, as the databases keep it: to the microsecond.
@@ -47,11 +47,18 @@ func (c *clock) advance(present time.Time) {
 	}
 }
 
+func (c *clock) turn(d time.Duration) {
+	present := c.now().Add(d)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.base, c.since = present.Truncate(time.Microsecond), time.Now()
+}
+
 // Now is the present as everything in the database knows it, in UTC.
 func (s *Store) Now() time.Time { return s.clock.now() }
 
-// SetForward sets the present forward, as if so much time had passed: for tests of a whole server and what takes its time.
-func (s *Store) SetForward(d time.Duration) { s.clock.sync(s.Now().Add(d)) }
+// TurnClock sets the present forward by d: for tests of what takes its time.
+func (s *Store) TurnClock(d time.Duration) { s.clock.turn(d) }
 
 // syncClock reads PostgreSQL's clock. The answer is older than its arrival by part of the way back, which errs on the late side.
 func (s *Store) syncClock(ctx context.Context) error {

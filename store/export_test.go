@@ -12,13 +12,6 @@ import (
 
 // What only tests see and do.
 
-// TurnClock sets the present forward, as if so much time had passed.
-func (s *Store) TurnClock(d time.Duration) {
-	if !s.clock.turn(d) {
-		s.clock.sync(s.Now().Add(d))
-	}
-}
-
 // StopClock makes the present stand still but for TurnClock, also where it follows the database's clock: however long the machine takes
 // for something, it happens at one moment.
 func (s *Store) StopClock() {
@@ -26,16 +19,6 @@ func (s *Store) StopClock() {
 	s.clock.mu.Lock()
 	defer s.clock.mu.Unlock()
 	s.clock.base, s.clock.stopped = now, true
-}
-
-// turn turns a clock that was stopped, and reports whether it was.
-func (c *clock) turn(d time.Duration) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.stopped {
-		c.base = c.base.Add(d).Truncate(time.Microsecond)
-	}
-	return c.stopped
 }
 
 // StoredDelivery is a delivery with what is hidden from everybody else.
