@@ -21,7 +21,7 @@ export function VirtualList<T extends { id: string }>({ label, items, total, row
   ref?: Ref<ListHandle>;
 }) {
   const box = useRef<HTMLDivElement>(null);
-  const [wanted, setWanted] = useState<number | null>(null);
+  const [wanted, setWanted] = useState<{ index: number; from: Element | null } | null>(null);
   const virtual = useVirtualizer({
     count: items.length,
     getScrollElement: () => box.current,
@@ -41,9 +41,10 @@ export function VirtualList<T extends { id: string }>({ label, items, total, row
   });
   useEffect(() => {
     if (wanted === null) return;
-    const element = box.current?.querySelector<HTMLElement>(`[data-index="${wanted}"] [data-row]`);
+    const element = box.current?.querySelector<HTMLElement>(`[data-index="${wanted.index}"] [data-row]`);
     if (!element) return;
-    element.focus({ preventScroll: true });
+    const at = document.activeElement;
+    if (at === wanted.from || at === document.body) element.focus({ preventScroll: true }); // nobody has gone elsewhere meanwhile
     setWanted(null);
   });
 
@@ -52,7 +53,7 @@ export function VirtualList<T extends { id: string }>({ label, items, total, row
     reveal: (index) => virtual.scrollToIndex(index, { align: 'auto' }),
     focus: (index) => {
       virtual.scrollToIndex(index, { align: 'auto' });
-      setWanted(index);
+      setWanted({ index, from: document.activeElement });
     },
   }));
 
