@@ -141,3 +141,46 @@ func TestLimits_SubscriptionsAreSmall(t *testing.T) {
 		t.Errorf("it is answered %s (%v)", text, err)
 	}
 }
+
+// A client that ends an operation may use its id for the next one at once: the end of the one is not that of the other.
+func TestSockets_AnIDIsUsedAgainAtOnce(t *testing.T) {
+	s := startServer(t, "")
+	conn, _ := s.open(`{"type": "connection_init", "payload": {"Authorization": "Bearer ` + testToken + `"}}`)
+	say := func(messages ...string) {
+		for _, m := range messages {
+			if err := conn.WriteMessage(websocket.TextMessage, []byte(m)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	const begin, end = `{"type": "subscribe", "id": "1", "payload": {"query": "subscription { alertCreated { id } }"}}`, `{"type": "complete", "id": "1"}`
+	for range 100 {
+		say(begin, end)
+	}
+	say(begin)
+	_ = conn.SetReadDeadline(time.Time{}) // heard sets one
+	type message struct{ Type, ID string }
+	hear := func(id string) (m message) {
+		for m.ID != id {
+			if err := conn.ReadJSON(&m); err != nil {
+				return message{Type: err.Error()}
+			}
+		}
+		return m
+	}
+	told := make(chan message, 1)
+	go func() { told <- hear("1") }()
+	s.until("the last subscription to be told of an alert", func() bool {
+		s.createAlert(nil) // the subscription may begin after it
+		return len(told) > 0
+	})
+	if m := <-told; m.Type != "next" {
+		t.Errorf("the subscription is told %v", m)
+	}
+	say(end)
+	s.until("the subscription to end", func() bool { return s.feed.Readers() == 0 })
+	say(`{"type": "subscribe", "id": "2", "payload": {"query": "{ viewer { name } }"}}`)
+	if m := hear("2"); m.Type != "next" {
+		t.Errorf("the subscription ended with its socket: %v", m)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -30,7 +31,6 @@ const (
 	closeInitTimeout      = 4408
 	closeDuplicateID      = 4409
 	closeTooManyInits     = 4429
-	maxOperations         = 100  // under way on one socket
 	maxGreeting           = 8192 // bytes, of a message before connection_ack: nobody knows yet who sends it
 	messagesPerSecond     = 100  // from one client, in the long run
 	messagesAtOnce        = 1000 // after a quiet time
@@ -43,8 +43,9 @@ const (
 const transportProtocol = "graphql-transport-ws"
 
 // sockets makes WebSocket connections with gorilla/websocket for gqlgen's transport. Beside what gqlgen does it holds every
-// write to a deadline, so that a client that stops reading is cut off instead of keeping its connection for ever, and it
-// answers breaches of the protocol with the codes that the protocol names.
+// write to a deadline, so that a client that stops reading is cut off instead of keeping its connection for ever, it
+// answers breaches of the protocol with the codes that the protocol names, and it lets a client use an id again as soon as it has ended
+// the operation that had it: to gqlgen every operation has an id of its own, or the end of one would be taken for that of the next.
 type sockets struct {
 	upgrader websocket.Upgrader
 	draining context.Context // done when the server stops
@@ -67,7 +68,7 @@ func (s sockets) Accept(w http.ResponseWriter, r *http.Request, o transport.Webs
 	if err != nil {
 		return nil, err
 	}
-	c := &socket{Conn: conn, protocol: conn.Subprotocol(), draining: s.draining, messages: s.messages, visit: visitOf(r.Context()), pace: rate.NewLimiter(messagesPerSecond, messagesAtOnce), active: make(map[string]bool)}
+	c := &socket{Conn: conn, protocol: conn.Subprotocol(), draining: s.draining, messages: s.messages, visit: visitOf(r.Context()), pace: rate.NewLimiter(messagesPerSecond, messagesAtOnce), operations: newOperations()}
 	conn.SetPingHandler(func(data string) error { // what it is answered with keeps the processor from others
 		if !c.pace.Allow() {
 			return transport.ErrWebsocketClosed
@@ -100,16 +101,17 @@ type socket struct {
 	readLimit int64 // of a message after connection_ack, in bytes
 
 	mu      sync.Mutex
-	greeted bool            // connection_init came
-	acked   bool            // connection_ack went
-	active  map[string]bool // ids of operations that are under way
-	left    func()          // leaves the place that the last message has on the shelf; nil = it has none
+	greeted bool   // connection_init came
+	acked   bool   // connection_ack went
+	left    func() // leaves the place that the last message has on the shelf; nil = it has none
+	operations
 }
 
 // frame is what all messages of both protocols have in common.
 type frame struct {
-	Type string `json:"type"`
-	ID   string `json:"id"`
+	Payload json.RawMessage `json:"payload,omitempty"`
+	ID      string          `json:"id,omitempty"`
+	Type    string          `json:"type"`
 }
 
 // NextReader gives the next message, unless it breaks the protocol: then the connection is closed with the code for that.
@@ -134,16 +136,15 @@ func (s *socket) NextReader() (int, io.Reader, error) {
 		return kind, nil, err
 	}
 	code, reason := 0, ""
-	if err != nil {
-		code, reason = websocket.CloseTryAgainLater, "Too many large messages at a time"
-	} else {
-		code, reason = s.breach(message)
-	}
-	if !s.pace.Allow() {
-		code, reason = websocket.ClosePolicyViolation, "Too many messages"
-	}
-	if !utf8.Valid(message) {
+	switch {
+	case !utf8.Valid(message):
 		code, reason = websocket.CloseInvalidFramePayloadData, "Invalid UTF-8"
+	case !s.pace.Allow():
+		code, reason = websocket.ClosePolicyViolation, "Too many messages"
+	case err != nil:
+		code, reason = websocket.CloseTryAgainLater, "Too many large messages at a time"
+	default:
+		message, code, reason = s.inward(message)
 	}
 	if code != 0 {
 		s.leave()
@@ -187,57 +188,49 @@ func (s *socket) linger() {
 	}
 }
 
-// breach says how a message breaks the protocol; 0 when it does not. Of the older protocol only the number of operations is looked at.
-func (s *socket) breach(message []byte) (code int, reason string) {
+// inward gives a message as gqlgen is to have it, or says how it breaks the protocol: code is 0 when it does not. Of the older protocol
+// only the operations are looked at.
+func (s *socket) inward(message []byte) (_ []byte, code int, reason string) {
 	var f frame
-	err := json.Unmarshal(message, &f)
+	if json.Unmarshal(message, &f) != nil {
+		return nil, closeBadRequest, "Invalid message received"
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.protocol != transportProtocol {
-		s.greeted = true
-		switch f.Type {
-		case "start":
-			return s.begin(f.ID)
-		case "stop":
-			delete(s.active, f.ID)
-		}
-		return 0, ""
-	}
-	if err != nil {
-		return closeBadRequest, "Invalid message received"
-	}
-	switch f.Type {
-	case "connection_init":
-		if s.greeted {
-			return closeTooManyInits, "Too many initialisation requests"
-		}
-		s.greeted = true
-	case "subscribe":
-		if !s.acked {
-			return closeUnauthorized, "Unauthorized"
-		}
-		return s.begin(f.ID)
-	case "complete":
-		delete(s.active, f.ID)
-	case "ping", "pong":
-	default:
-		return closeBadRequest, "Invalid message received"
-	}
-	return 0, ""
-}
-
-// begin notes that an operation begins, unless it must not. s.mu is held.
-func (s *socket) begin(id string) (code int, reason string) {
+	older := s.protocol != transportProtocol
 	switch {
-	case id == "":
-		return closeBadRequest, "Invalid message received"
-	case s.active[id]:
-		return closeDuplicateID, "Subscriber for " + id + " already exists"
-	case len(s.active) >= maxOperations:
-		return websocket.ClosePolicyViolation, "Too many operations at a time"
+	case older && f.Type == "start":
+		s.greeted = true
+		f.ID, code, reason = s.begin(f.ID)
+	case older && f.Type == "stop", !older && f.Type == "complete":
+		f.ID = s.end(f.ID)
+	case older:
+		s.greeted = true
+		return message, 0, ""
+	case f.Type == "connection_init":
+		if s.greeted {
+			return nil, closeTooManyInits, "Too many initialisation requests"
+		}
+		s.greeted = true
+		return message, 0, ""
+	case f.Type == "subscribe":
+		if !s.acked {
+			return nil, closeUnauthorized, "Unauthorized"
+		}
+		f.ID, code, reason = s.begin(f.ID)
+	case f.Type == "ping", f.Type == "pong":
+		return message, 0, ""
+	default:
+		return nil, closeBadRequest, "Invalid message received"
 	}
-	s.active[id] = true
-	return 0, ""
+	if code != 0 {
+		return nil, code, reason
+	}
+	message, err := json.Marshal(f)
+	if err != nil {
+		return nil, closeBadRequest, "Invalid message received"
+	}
+	return message, 0, ""
 }
 
 // SetReadLimit bounds the messages to come once it is known who sends them.
@@ -259,7 +252,7 @@ func (s *socket) WriteJSON(v any) error {
 	if err != nil {
 		return err
 	}
-	if !s.note(b) {
+	if b = s.outward(b); b == nil {
 		return nil
 	}
 	_ = s.SetWriteDeadline(time.Now().Add(websocketWriteTimeout))
@@ -270,24 +263,42 @@ func (s *socket) WriteJSON(v any) error {
 	return nil
 }
 
-// note follows what the server says, and reports whether it should be said: an operation that has ended with an error, or
-// that the client has ended, is not completed once more. gqlgen writes the type last, so a long payload is not looked at.
-func (s *socket) note(message []byte) bool {
-	ack := bytes.HasSuffix(message, []byte(`"type":"connection_ack"}`))
-	ended := bytes.HasSuffix(message, []byte(`"type":"complete"}`)) || bytes.HasSuffix(message, []byte(`"type":"error"}`))
-	var f frame
-	if !ack && !ended || json.Unmarshal(message, &f) != nil {
-		return true
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if ack {
+// How gqlgen's messages about an operation end, and whether the operation ends with them. It writes the type last, and the id before it.
+var endings = map[string]bool{`","type":"next"}`: false, `","type":"data"}`: false, `","type":"error"}`: true, `","type":"complete"}`: true}
+
+const (
+	ackEnding = `"type":"connection_ack"}`
+	idBegins  = `"id":"`
+)
+
+// outward gives a message as the client is to have it, or nil when it is not to: an operation that has ended with an error, or that
+// the client has ended, says nothing any more. The older protocol completes what the client has ended.
+func (s *socket) outward(message []byte) []byte {
+	if bytes.HasSuffix(message, []byte(ackEnding)) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.acked = true
-		return true
+		return message
 	}
-	under := s.active[f.ID]
-	delete(s.active, f.ID)
-	return under || s.protocol != transportProtocol
+	for ending, last := range endings {
+		head, ok := bytes.CutSuffix(message, []byte(ending))
+		if !ok {
+			continue
+		}
+		number := head[len(bytes.TrimRight(head, "0123456789")):]
+		head = head[:len(head)-len(number)]
+		if !bytes.HasSuffix(head, []byte(idBegins)) {
+			return message
+		}
+		s.mu.Lock()
+		id, under := s.say(string(number), last)
+		s.mu.Unlock()
+		if !under && (!last || id == "" || s.protocol == transportProtocol) {
+			return nil
+		}
+		return append(append(head[:len(head)-1], id...), ending[1:]...)
+	}
+	return message
 }
 
 // WriteClose closes with the code that the protocol has for what gqlgen means.
@@ -305,7 +316,7 @@ func (s *socket) WriteClose(code int, reason string) error {
 		code, reason = closeSubprotocol, "Subprotocol not acceptable"
 	}
 	if len(reason) > maxCloseReason {
-		reason = reason[:maxCloseReason]
+		reason = strings.ToValidUTF8(reason[:maxCloseReason], "")
 	}
 	return s.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), time.Now().Add(websocketWriteTimeout))
 }
