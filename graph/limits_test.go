@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -13,6 +12,8 @@ import (
 	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"github.com/rustbucket/alerts/metrics"
+
+	"github.com/rustbucket/alerts/testkit"
 )
 
 func TestLimits(t *testing.T) {
@@ -74,27 +75,17 @@ func TestLimits(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			start := computed(t)
+			start := testkit.Computed(t)
 			got, message := tooMuch(weigh(doc.Operations[0], variables), doc.Operations[0].Operation)
 			if got != c.want || (message == "") != (got == "") {
 				t.Errorf("%q (%s), want %q", got, message, c.want)
 			}
 			// Below 0.1 s; the race detector and a slow machine make it more.
-			if took := computed(t) - start; took > 10*time.Second {
+			if took := testkit.Computed(t) - start; took > 10*time.Second {
 				t.Errorf("took %v", took)
 			}
 		})
 	}
-}
-
-// computed is how long this process has computed so far: that does not go on while the machine stands still or works for others.
-func computed(t testing.TB) time.Duration {
-	t.Helper()
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 func TestLimits_WhatAnOperationCostsItsCaller(t *testing.T) {
@@ -164,7 +155,7 @@ func TestLimits_QueriesThatTakeLongToValidate(t *testing.T) {
 		{"many operations", strings.Repeat("query a { ...f } ", 4_000) + "fragment f on Query { viewer { name } }", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			start := computed(t)
+			start := testkit.Computed(t)
 			found := read(c.query)
 			if found.tokens > maxQueryTokens || (found.steps > maxQuerySteps) != c.refused {
 				t.Fatalf("%+v, want refused: %v", found, c.refused)
@@ -174,7 +165,7 @@ func TestLimits_QueriesThatTakeLongToValidate(t *testing.T) {
 					t.Fatal(errs)
 				}
 			}
-			if took := computed(t) - start; took > 10*time.Second { // as above
+			if took := testkit.Computed(t) - start; took > 10*time.Second { // as above
 				t.Errorf("took %v", took)
 			}
 		})

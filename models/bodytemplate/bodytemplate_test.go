@@ -4,10 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/rustbucket/alerts/testkit"
 )
 
 // view is what templates see in these tests.
@@ -236,13 +237,13 @@ func TestExecute_HostileTemplatesEndSoon(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := largest()
-			start := computed(t)
+			start := testkit.Computed(t)
 			tmpl, err := Compile(source)
 			if err != nil {
 				t.Fatal(err)
 			}
 			body, err := tmpl.Execute(v)
-			took := computed(t) - start
+			took := testkit.Computed(t) - start
 			var e *Error
 			if !errors.As(err, &e) || !e.TooMuch {
 				t.Errorf("%d bytes, %v", len(body), err)
@@ -254,16 +255,6 @@ func TestExecute_HostileTemplatesEndSoon(t *testing.T) {
 			t.Logf("%v: %v", took, err)
 		})
 	}
-}
-
-// computed is how long this process has computed so far: that does not go on while the machine stands still or works for others.
-func computed(t testing.TB) time.Duration {
-	t.Helper()
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 func TestExecute_OutputIsBounded(t *testing.T) {
@@ -291,7 +282,7 @@ func FuzzTemplate(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, source string) {
-		start := computed(t)
+		start := testkit.Computed(t)
 		tmpl, err := Compile(source)
 		if err == nil {
 			if _, err = tmpl.Try(view(), true); err != nil && err.Error() == "" {
@@ -306,7 +297,7 @@ func FuzzTemplate(f *testing.F) {
 		if err != nil && (!errors.As(err, &e) || e.Line > 1+strings.Count(source, "\n")) {
 			t.Errorf("%v", err)
 		}
-		if took := computed(t) - start; took > 5*time.Second {
+		if took := testkit.Computed(t) - start; took > 5*time.Second {
 			t.Errorf("took %v", took)
 		}
 		for _, inner := range []string{"reflect", "runtime error", "bodytemplate.", "goroutine"} {
