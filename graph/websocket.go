@@ -264,7 +264,10 @@ func (s *socket) WriteJSON(v any) error {
 }
 
 // How gqlgen's messages about an operation end, and whether the operation ends with them. It writes the type last, and the id before it.
-var endings = map[string]bool{`","type":"next"}`: false, `","type":"data"}`: false, `","type":"error"}`: true, `","type":"complete"}`: true}
+var endings = []struct {
+	text string
+	last bool
+}{{`","type":"next"}`, false}, {`","type":"data"}`, false}, {`","type":"error"}`, true}, {`","type":"complete"}`, true}}
 
 const (
 	ackEnding = `"type":"connection_ack"}`
@@ -280,8 +283,8 @@ func (s *socket) outward(message []byte) []byte {
 		s.acked = true
 		return message
 	}
-	for ending, last := range endings {
-		head, ok := bytes.CutSuffix(message, []byte(ending))
+	for _, ending := range endings {
+		head, ok := bytes.CutSuffix(message, []byte(ending.text))
 		if !ok {
 			continue
 		}
@@ -291,12 +294,12 @@ func (s *socket) outward(message []byte) []byte {
 			return message
 		}
 		s.mu.Lock()
-		id, under := s.say(string(number), last)
+		id, under := s.say(string(number), ending.last)
 		s.mu.Unlock()
-		if !under && (!last || id == "" || s.protocol == transportProtocol) {
+		if !under && (!ending.last || id == "" || s.protocol == transportProtocol) {
 			return nil
 		}
-		return append(append(head[:len(head)-1], id...), ending[1:]...)
+		return append(append(head[:len(head)-1], id...), ending.text[1:]...)
 	}
 	return message
 }
