@@ -12,7 +12,6 @@ import (
 	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"github.com/rustbucket/alerts/metrics"
-
 	"github.com/rustbucket/alerts/testkit"
 )
 
