@@ -91,24 +91,23 @@ const (
 // fewFaults keeps the answer to a request that was not carried out to its first faults. The errors of one that was carried out belong
 // to fields, and stay.
 func fewFaults(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
-	shown := next(ctx)
-	if shown == nil || shown.Data != nil {
-		return shown
+	found := next(ctx)
+	if found == nil || found.Data != nil {
+		return found
 	}
-	left := len(shown.Errors) - maxFaults
-	errs := slices.Clone(shown.Errors[:min(len(shown.Errors), maxFaults)])
-	for i, fault := range errs {
+	shown := *found
+	shown.Errors = slices.Clone(found.Errors[:min(len(found.Errors), maxFaults)])
+	for i, fault := range shown.Errors {
 		if len(fault.Message) > maxFaultText {
 			short := *fault
 			short.Message = strings.ToValidUTF8(fault.Message[:maxFaultText], "") + "…"
-			errs[i] = &short
+			shown.Errors[i] = &short
 		}
 	}
-	if left > 0 {
-		errs = append(errs, &gqlerror.Error{Message: fmt.Sprintf("%d more faults are not shown", left), Extensions: errs[0].Extensions})
+	if left := len(found.Errors) - maxFaults; left > 0 {
+		shown.Errors = append(shown.Errors, &gqlerror.Error{Message: fmt.Sprintf("%d more faults are not shown", left), Extensions: found.Errors[0].Extensions})
 	}
-	shown.Errors = errs
-	return shown
+	return &shown
 }
 
 // inArguments reports whether the error came up while a field's arguments were read, before its resolver was called.

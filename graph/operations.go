@@ -57,17 +57,17 @@ func (o *operations) end(id string) (number string) {
 // in JSON, or nothing when that is another's by now.
 func (o *operations) say(number string, last bool) (id string, under bool) {
 	id = o.ids[number]
-	has := o.under[id]
+	holder := o.under[id] // who has the id by now
 	if last {
 		delete(o.ids, number)
-		if has == number {
+		if holder == number {
 			delete(o.under, id)
 		}
 	}
-	if has != "" && has != number {
+	if holder != "" && holder != number {
 		return "", false
 	}
-	return id, has == number && has != ""
+	return id, holder != ""
 }
 
 func inJSON(id string) string {

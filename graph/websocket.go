@@ -198,14 +198,15 @@ func (s *socket) inward(message []byte) (_ []byte, code int, reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	older := s.protocol != transportProtocol
+	if older {
+		s.greeted = true
+	}
 	switch {
 	case older && f.Type == "start":
-		s.greeted = true
 		f.ID, code, reason = s.begin(f.ID)
 	case older && f.Type == "stop", !older && f.Type == "complete":
 		f.ID = s.end(f.ID)
 	case older:
-		s.greeted = true
 		return message, 0, ""
 	case f.Type == "connection_init":
 		if s.greeted {

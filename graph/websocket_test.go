@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/gorilla/websocket"
@@ -71,4 +73,24 @@ func TestSocket_IDsAreUsedAgain(t *testing.T) {
 			outward(`{"id":"3","type":"complete"}`, completed)
 		})
 	}
+}
+
+func TestOperations_HaveABound(t *testing.T) {
+	o := newOperations()
+	begin := func(id string, want int) {
+		t.Helper()
+		if _, code, reason := o.begin(id); code != want {
+			t.Errorf("an id of %d bytes: %d %s, want %d", len(id), code, reason, want)
+		}
+	}
+	begin("", closeBadRequest)
+	begin(strings.Repeat("i", maxID+1), closeBadRequest)
+	begin(strings.Repeat("i", maxID), 0)
+	begin(strings.Repeat("i", maxID), closeDuplicateID)
+	for i := 1; i < maxOperations; i++ {
+		begin(strconv.Itoa(i), 0)
+	}
+	begin("one too many", websocket.ClosePolicyViolation)
+	o.end("1")
+	begin("one too many", 0)
 }
